@@ -1,0 +1,193 @@
+/**
+ * One family of errors, split by whose fault it is: the settings, the calling code, the octets of the
+ * peer, our own policy, the way to the server, or the server's own word.
+ *
+ * @module
+ */
+
+/**
+ * How far a connection had come.
+ *
+ * `settings` nothing was sent or resolved; `resolve` looking up a name; `dial` opening the socket;
+ * `negotiate` waiting for the answer to SSLRequest; `tls` in the TLS handshake; `start-up`
+ * StartupMessage sent; `authenticate` an authentication request came; `prepare` AuthenticationOk came;
+ * `ready` ReadyForQuery came; `cancel` a cancel request of its own connection.
+ */
+export type Phase =
+  | "settings"
+  | "resolve"
+  | "dial"
+  | "negotiate"
+  | "tls"
+  | "start-up"
+  | "authenticate"
+  | "prepare"
+  | "ready"
+  | "cancel";
+
+/**
+ * The stable codes and the SQLSTATE each carries (class 08 connection exceptions, class 28 invalid
+ * authorization; PostgreSQL manual, appendix A). The README explains each.
+ */
+const SQLSTATE_OF = {
+  "invalid-setting": "08001",
+  "unsupported-setting": "08001",
+  "missing-permission": "08001",
+  "misuse": "08000",
+  "session-closed": "08003",
+  "malformed-message": "08P01",
+  "protocol-violation": "08P01",
+  "not-postgresql": "08P01",
+  "protocol-version": "08P01",
+  "auth-forbidden": "28000",
+  "auth-unsupported": "28000",
+  "cleartext-forbidden": "28000",
+  "channel-binding": "28000",
+  "server-not-verified": "28000",
+  "scram-limit": "28000",
+  "password-missing": "28000",
+  "password-unavailable": "28000",
+  "name-not-found": "08001",
+  "dial-failed": "08001",
+  "tls-refused": "08004",
+  "tls-failed": "08001",
+  "certificate-untrusted": "08001",
+  "certificate-name": "08001",
+  "alpn-missing": "08001",
+  "connection-lost": "08006",
+  "timeout": "08001",
+  "aborted": "08000",
+  "server-error": "08004",
+  "all-failed": "08001",
+} as const;
+
+/** The stable name of what went wrong; the README lists them. */
+export type ErrorCode = keyof typeof SQLSTATE_OF;
+
+/** What every error of this package can be given. */
+export interface ErrorDetails {
+  /** How far the connection had come; `settings` unless said. */
+  readonly phase?: Phase;
+  /** The error underneath. */
+  readonly cause?: unknown;
+  /** What the reader may try; appended to the message as a sentence of its own. */
+  readonly hint?: string;
+}
+
+/** What all errors of this package have in common. */
+export abstract class PgHandshakeError extends Error {
+  /** The stable name of what went wrong. */
+  readonly code: ErrorCode;
+  /** The five characters of SQLSTATE: the server's own where it sent one. */
+  readonly sqlState: string;
+  /** How far the connection had come. */
+  readonly phase: Phase;
+
+  /**
+   * @param code The stable name of what went wrong.
+   * @param message Action first, quotes around values, no secret.
+   * @param details Phase, cause and hint.
+   */
+  constructor(code: ErrorCode, message: string, details: ErrorDetails & { sqlState?: string } = {}) {
+    const text = details.hint === undefined ? message : `${message}. ${details.hint}`;
+    super(text, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.sqlState = details.sqlState ?? SQLSTATE_OF[code];
+    this.phase = details.phase ?? "settings";
+  }
+}
+
+/** The settings are at fault: a value, a combination, or something this runtime cannot honour. */
+export class ConfigError extends PgHandshakeError {
+  /** libpq's keyword of the setting, where one is to blame. */
+  readonly keyword: string | undefined;
+
+  /**
+   * @param message What was wrong and what was expected.
+   * @param details The keyword to blame, and the code where it is not `invalid-setting`.
+   */
+  constructor(
+    message: string,
+    details: ErrorDetails & {
+      keyword?: string;
+      code?: "invalid-setting" | "unsupported-setting" | "missing-permission";
+    } = {},
+  ) {
+    super(details.code ?? "invalid-setting", message, details);
+    this.keyword = details.keyword;
+  }
+}
+
+/** The calling code is at fault: calls in the wrong order, an argument out of range. */
+export class UsageError extends PgHandshakeError {
+  constructor(
+    message: string,
+    details: ErrorDetails & { code?: "misuse" | "session-closed" } = {},
+  ) {
+    super(details.code ?? "misuse", message, details);
+  }
+}
+
+/** Octets of the peer are not the message they claim to be. */
+export class MessageFormatError extends PgHandshakeError {
+  /** The message's name, as in PostgreSQL's manual. */
+  readonly messageName: string;
+
+  constructor(messageName: string, problem: string, details: ErrorDetails = {}) {
+    super("malformed-message", `Cannot read ${messageName}: ${problem}`, {
+      phase: "negotiate",
+      ...details,
+    });
+    this.messageName = messageName;
+  }
+}
+
+/** The peer sent a well-formed message that has no place here. */
+export class ProtocolError extends PgHandshakeError {
+  constructor(
+    message: string,
+    details: ErrorDetails & { code?: "protocol-violation" | "not-postgresql" | "protocol-version" } =
+      {},
+  ) {
+    super(details.code ?? "protocol-violation", message, details);
+  }
+}
+
+/** The codes of {@link PolicyError}. */
+export type PolicyCode =
+  | "auth-forbidden"
+  | "auth-unsupported"
+  | "cleartext-forbidden"
+  | "channel-binding"
+  | "server-not-verified"
+  | "scram-limit"
+  | "password-missing"
+  | "password-unavailable";
+
+/** Our side refused to go on: what the server asked for may not, or cannot, be answered. */
+export class PolicyError extends PgHandshakeError {
+  constructor(code: PolicyCode, message: string, details: ErrorDetails = {}) {
+    super(code, message, { phase: "authenticate", ...details });
+  }
+}
+
+/** The codes of {@link ConnectionError}. */
+export type ConnectionCode =
+  | "name-not-found"
+  | "dial-failed"
+  | "tls-refused"
+  | "tls-failed"
+  | "certificate-untrusted"
+  | "certificate-name"
+  | "alpn-missing"
+  | "connection-lost"
+  | "timeout"
+  | "aborted";
+
+/** The way to the server failed: name, socket, TLS, end of stream, deadline. */
+export class ConnectionError extends PgHandshakeError {
+  constructor(code: ConnectionCode, message: string, details: ErrorDetails = {}) {
+    super(code, message, { phase: "dial", ...details });
+  }
+}

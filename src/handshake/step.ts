@@ -1,0 +1,77 @@
+import type { ChannelFacts } from "../auth/channel.ts";
+import type { PgHandshakeError } from "../errors.ts";
+import type { NoticeFields } from "../wire/notice.ts";
+
+/** A secret only the caller can fill in; the machine waits for `answer()`. */
+export type AnswerRequest =
+  /** The password as octets. `method` names what asks: AuthenticationCleartextPassword or MD5Password. */
+  | { readonly want: "password"; readonly method: "password" | "md5" }
+  /** ClientKey and ServerKey of RFC 5802 for this salt and iteration count. */
+  | {
+    readonly want: "scram-keys";
+    readonly method: "scram-sha-256";
+    readonly salt: Uint8Array;
+    readonly iterations: number;
+  };
+
+/** What fills an {@link AnswerRequest}. */
+export type Answer =
+  | { readonly kind: "password"; readonly password: Uint8Array }
+  | { readonly kind: "scram-keys"; readonly clientKey: Uint8Array; readonly serverKey: Uint8Array };
+
+/** Something the peer told us, or a message that passed; secrets are never in it. */
+export type HandshakeEvent =
+  | { readonly type: "notice"; readonly notice: NoticeFields }
+  | {
+    readonly type: "notification";
+    readonly processId: number;
+    readonly channel: string;
+    readonly payload: string;
+  }
+  | { readonly type: "parameter"; readonly name: string; readonly value: string }
+  | MessageEvent;
+
+/** One message by PostgreSQL's name, reported only to machines made with `traced: true`. */
+export interface MessageEvent {
+  readonly type: "message";
+  readonly direction: "sent" | "received";
+  readonly name: string;
+  /** The octets of the whole message. */
+  readonly octets: number;
+  /** What it says, secrets replaced by "(not shown)". */
+  readonly detail: Readonly<Record<string, string | number | readonly string[]>>;
+}
+
+/** What the caller of a machine does next; exactly one thing. */
+export type Next<Result> =
+  | { readonly do: "read" }
+  | { readonly do: "start-tls" }
+  | { readonly do: "answer"; readonly request: AnswerRequest }
+  | { readonly do: "finish"; readonly result: Result }
+  | { readonly do: "fail"; readonly error: PgHandshakeError };
+
+/** One step of a machine: write `send`, report `events`, then do `next`. */
+export interface Step<Result> {
+  readonly send: Uint8Array;
+  readonly events: readonly HandshakeEvent[];
+  readonly next: Next<Result>;
+}
+
+/**
+ * A side of the start-up conversation, without sockets, clocks or chance.
+ *
+ * Calls in an order `next` did not ask for throw a UsageError; what the peer does never throws, it ends in
+ * `next: { do: "fail" }`, and stays there.
+ */
+export interface Machine<Result> {
+  /** Begins; called once, first. */
+  start(): Step<Result>;
+  /** Takes octets of the peer, cut anywhere. Copies what it keeps. */
+  receive(octets: Uint8Array): Step<Result>;
+  /** The peer closed its side. */
+  receiveEnd(): Step<Result>;
+  /** The TLS handshake that `start-tls` asked for has succeeded. */
+  secured(channel: ChannelFacts): Step<Result>;
+  /** Fills the request of `answer`. */
+  answer(answer: Answer): Step<Result>;
+}

@@ -1,0 +1,116 @@
+import type { TlsFacts, TlsVersion, Verification } from "../auth/channel.ts";
+
+/** Where to dial. */
+export type Address =
+  /** A host name or IP literal (no brackets) and a port of 1 to 65535. */
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+  /** The path of a Unix socket; a leading "@" means the abstract name space of Linux. */
+  | { readonly kind: "unix"; readonly path: string };
+
+/** Where a transport is connected to. */
+export interface Endpoint {
+  readonly kind: "tcp" | "unix";
+  /** The peer's IP address in text form; undefined for Unix sockets. */
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+  /** The socket path as given; undefined for TCP. */
+  readonly path: string | undefined;
+  /** True for a Unix socket and for 127.0.0.0/8 and ::1: octets do not leave this machine. */
+  readonly local: boolean;
+}
+
+/** A client certificate and its key. */
+export interface TlsIdentity {
+  /** PEM: the certificate, then its intermediates. */
+  readonly certificate: string;
+  /** PEM: the private key, encrypted if `passphrase` is given. */
+  readonly key: string;
+  readonly passphrase: string | undefined;
+}
+
+/** What a TLS handshake must do. The transport obeys; it never decides. */
+export interface TlsRequest {
+  /** The name to send by SNI; undefined sends none. */
+  readonly serverName: string | undefined;
+  /**
+   * `none`: accept any certificate. `ca`: its chain must lead to `roots`, the name does not matter.
+   * `full`: chain, and the name must be `host`; an adapter that shows the certificate verifies the chain
+   * and reports `verified: "ca"`, as the gate compares names by libpq's rules.
+   */
+  readonly verify: Verification;
+  /** The identity to compare with under `full`: a DNS name or an IP literal. */
+  readonly host: string | undefined;
+  /** `system`: what the runtime trusts by default. Otherwise PEM, and nothing else is trusted. */
+  readonly roots: "system" | { readonly pem: string };
+  readonly identity: TlsIdentity | undefined;
+  readonly minVersion: TlsVersion | undefined;
+  readonly maxVersion: TlsVersion | undefined;
+  /** The application protocols offered by ALPN; PostgreSQL's is `postgresql`. */
+  readonly alpn: readonly string[];
+}
+
+/**
+ * A connected stream of octets. One reader and one writer at a time.
+ *
+ * Every failure is a `ConnectionError`; `read` and `write` never throw outside their promise.
+ */
+export interface Transport {
+  readonly endpoint: Endpoint;
+  /** The next octets, at least one; undefined once the peer has closed its side. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Writes all octets; settles when the socket has taken them (back-pressure). The octets may be reused then. */
+  write(octets: Uint8Array): Promise<void>;
+  /** Closes our side only: the peer reads the end, we can still read. */
+  closeWrite(): Promise<void>;
+  /**
+   * Turns this transport into TLS and waits for the handshake.
+   *
+   * @throws {ConnectionError} `tls-failed`, `certificate-untrusted`, `connection-lost`; octets that arrived
+   *   before the handshake are `tls-failed` too.
+   */
+  startTls(request: TlsRequest): Promise<TlsFacts>;
+  /** Releases the socket at once; pending and later calls reject. May be called again. */
+  close(): void;
+}
+
+/** What an adapter can do; policy is compared with it before anything is dialed. */
+export interface Abilities {
+  /** Unix sockets, and those of the abstract name space. */
+  readonly unix: boolean;
+  readonly abstractUnix: boolean;
+  /** Shows the server certificate, which channel binding and name checks by libpq's rules need. */
+  readonly serverCertificate: boolean;
+  /** The kinds of verification it can do exactly. */
+  readonly verify: readonly Verification[];
+  /** Can trust given roots and nothing else. */
+  readonly exclusiveRoots: boolean;
+  /** Can present a client certificate: after SSLRequest, and in direct TLS. */
+  readonly clientCertificate: boolean;
+  /** Can set these version bounds; empty if none can be set. */
+  readonly versionBounds: readonly TlsVersion[];
+  /** Can be told to send no SNI. */
+  readonly withoutSni: boolean;
+}
+
+/** One way of a runtime to open sockets. */
+export interface Adapter {
+  /** `deno`, `bun`, `node`, or the name of somebody's own. */
+  readonly name: string;
+  readonly abilities: Abilities;
+  /**
+   * All IP addresses of a name in the resolver's order, as getaddrinfo gives them. Absent if the runtime resolves
+   * while dialing.
+   *
+   * @throws {ConnectionError} `name-not-found`.
+   */
+  resolve?(host: string): Promise<readonly string[]>;
+  /**
+   * Opens a socket with Nagle's algorithm off.
+   *
+   * @param address Where to.
+   * @param signal Gives up and releases the socket when it fires; the caller says why.
+   * @throws {ConnectionError} `dial-failed`, `name-not-found`, `aborted`.
+   * @throws {ConfigError} `missing-permission`, naming the permission (Deno).
+   */
+  dial(address: Address, signal?: AbortSignal): Promise<Transport>;
+}
