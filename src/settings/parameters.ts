@@ -1,0 +1,49 @@
+import type { Keyword } from "./keywords.ts";
+import { isKeyword, keywordInfo, KEYWORDS } from "./keywords.ts";
+
+/**
+ * Connection parameters by libpq's keywords, as text, not judged yet. A plain object: printing it shows the password;
+ * print {@link redact} of it instead.
+ */
+export type ConnectionParameters = { readonly [K in Keyword]?: string };
+
+/** A copy that can be printed: every secret says "(not shown)". */
+export function redact(parameters: ConnectionParameters): ConnectionParameters {
+  const shown: { [K in Keyword]?: string } = {};
+  for (const { keyword } of KEYWORDS) {
+    const value = parameters[keyword];
+    if (value !== undefined) shown[keyword] = isSecret(keyword) ? "(not shown)" : value;
+  }
+  return shown;
+}
+
+/** Whether a parameter's value must never be shown. */
+export function isSecret(keyword: Keyword): boolean {
+  return keywordInfo(keyword).kind === "secret";
+}
+
+/** Parameters in the making; shared by both grammars. */
+export class ParameterStore {
+  readonly #parameters: { [K in Keyword]?: string } = {};
+
+  /**
+   * Keeps a value; a later one replaces it. Translates libpq's alias: `requiressl=1…` is sslmode=require, any other
+   * value of it sslmode=prefer (fe-connect.c, conninfo_storeval).
+   *
+   * @returns The keyword it was kept under; undefined, and nothing is kept, if libpq has no such parameter.
+   */
+  set(keyword: string, value: string): Keyword | undefined {
+    if (keyword === "requiressl") {
+      this.#parameters.sslmode = value.startsWith("1") ? "require" : "prefer";
+      return "sslmode";
+    }
+    if (!isKeyword(keyword)) return undefined;
+    this.#parameters[keyword] = value;
+    return keyword;
+  }
+
+  /** A copy of what was kept. */
+  finish(): ConnectionParameters {
+    return { ...this.#parameters };
+  }
+}

@@ -1,0 +1,130 @@
+import { ConfigError } from "../errors.ts";
+import type { ConnectionParameters } from "./parameters.ts";
+import { Secret } from "./secret.ts";
+import { alternatives, wordOf } from "./values.ts";
+
+/** Whether TLS is used, and how far the server is verified. Does not apply to Unix sockets. */
+export type SslMode = "disable" | "allow" | "prefer" | "require" | "verify-ca" | "verify-full";
+
+/** A TLS version by OpenSSL's name, as libpq takes it. */
+export type TlsVersionName = "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
+
+/** What the `ssl…` parameters say. */
+export interface TlsSettings {
+  /** Whether TLS is used, and how far the server is verified. */
+  readonly sslmode: SslMode;
+  /** `postgres` asks with SSLRequest first, `direct` begins with TLS. */
+  readonly sslnegotiation: "postgres" | "direct";
+  /** A path, the text of PEM, or "system"; undefined if not given. */
+  readonly sslrootcert: string | undefined;
+  /** A path or the text of PEM; given together with `sslkey` or not at all. */
+  readonly sslcert: string | undefined;
+  /** A path or the text of PEM. */
+  readonly sslkey: string | undefined;
+  /** The passphrase of `sslkey`. */
+  readonly sslpassword: Secret<string> | undefined;
+  /** Whether the host's name is sent by SNI. */
+  readonly sslsni: boolean;
+  /** undefined sets no bound. */
+  readonly sslMinVersion: TlsVersionName | undefined;
+  /** undefined sets no bound. */
+  readonly sslMaxVersion: TlsVersionName | undefined;
+}
+
+const MODES: readonly SslMode[] = [
+  "disable",
+  "allow",
+  "prefer",
+  "require",
+  "verify-ca",
+  "verify-full",
+];
+
+/** From the oldest to the newest. */
+const VERSIONS: readonly TlsVersionName[] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
+
+/** libpq names these files in the home directory by default; this version reads nothing that was not named. */
+const CLIENT_FILES = ["sslcert", "sslkey"] as const;
+
+/**
+ * Judges the `ssl…` parameters in libpq's order.
+ *
+ * @throws {ConfigError} For a value that is none, and for two that contradict each other.
+ */
+export function resolveTls(parameters: ConnectionParameters): TlsSettings {
+  const sslrootcert = parameters.sslrootcert || undefined;
+  const sslmode = wordOf(
+    "sslmode",
+    parameters.sslmode ?? (sslrootcert === "system" ? "verify-full" : "prefer"),
+    MODES,
+  );
+  const sslnegotiation = wordOf("sslnegotiation", parameters.sslnegotiation ?? "postgres", [
+    "postgres",
+    "direct",
+  ]);
+  if (sslnegotiation === "direct" && MODES.indexOf(sslmode) < MODES.indexOf("require")) {
+    throw new ConfigError(
+      `Cannot use sslnegotiation "direct" with sslmode "${sslmode}": ` +
+        `it must be ${alternatives(MODES.slice(3))}`,
+      { keyword: "sslnegotiation" },
+    );
+  }
+  if (sslrootcert === "system" && sslmode !== "verify-full") {
+    throw new ConfigError(
+      `Cannot use sslrootcert "system" with sslmode "${sslmode}": it must be "verify-full"`,
+      { keyword: "sslrootcert", hint: "Anybody can get a certificate that the system trusts" },
+    );
+  }
+  const sslMinVersion = versionOf("ssl_min_protocol_version", parameters, "TLSv1.2");
+  const sslMaxVersion = versionOf("ssl_max_protocol_version", parameters, undefined);
+  if (
+    sslMinVersion !== undefined && sslMaxVersion !== undefined &&
+    VERSIONS.indexOf(sslMinVersion) > VERSIONS.indexOf(sslMaxVersion)
+  ) {
+    throw new ConfigError(
+      `Cannot use TLS from "${sslMinVersion}" to "${sslMaxVersion}": ` +
+        `ssl_min_protocol_version must not be above ssl_max_protocol_version`,
+      { keyword: "ssl_min_protocol_version" },
+    );
+  }
+  checkIdentity(parameters);
+  return {
+    sslmode,
+    sslnegotiation,
+    sslrootcert,
+    sslcert: parameters.sslcert || undefined,
+    sslkey: parameters.sslkey || undefined,
+    sslpassword: parameters.sslpassword ? new Secret(parameters.sslpassword) : undefined,
+    // libpq looks at the first character only.
+    sslsni: (parameters.sslsni ?? "1").startsWith("1"),
+    sslMinVersion,
+    sslMaxVersion,
+  };
+}
+
+function versionOf(
+  keyword: "ssl_min_protocol_version" | "ssl_max_protocol_version",
+  parameters: ConnectionParameters,
+  fallback: TlsVersionName | undefined,
+): TlsVersionName | undefined {
+  const text = parameters[keyword];
+  if (text === undefined) return fallback;
+  if (text === "") return undefined;
+  const version = VERSIONS.find((known) => known.toLowerCase() === text.toLowerCase());
+  if (version === undefined) {
+    throw new ConfigError(`Cannot use ${keyword} "${text}": it must be ${alternatives(VERSIONS)}`, {
+      keyword,
+    });
+  }
+  return version;
+}
+
+function checkIdentity(parameters: ConnectionParameters): void {
+  const given = CLIENT_FILES.filter((keyword) => Boolean(parameters[keyword]));
+  const missing = CLIENT_FILES.find((keyword) => !given.includes(keyword));
+  if (given.length === 1 && missing !== undefined) {
+    throw new ConfigError(`Cannot use ${given.join()} alone: set ${missing} too`, {
+      keyword: missing,
+    });
+  }
+}

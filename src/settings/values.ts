@@ -1,0 +1,65 @@
+import { ConfigError } from "../errors.ts";
+import type { Keyword } from "./keywords.ts";
+import { keywordInfo } from "./keywords.ts";
+
+/**
+ * Reads a decimal integer of 32 bits; blanks around it and a sign are fine (libpq: pqParseIntParam).
+ *
+ * @returns undefined if it is none.
+ */
+export function integerOf(text: string): number | undefined {
+  if (!/^[ \t\n\v\f\r]*[-+]?[0-9]+[ \t\n\v\f\r]*$/.test(text)) return undefined;
+  const value = Number(text);
+  return value >= -(2 ** 31) && value < 2 ** 31 ? value : undefined;
+}
+
+/**
+ * Reads a parameter that takes exact words, and takes only those this version honours.
+ *
+ * @throws {ConfigError} `invalid-setting` for another word, the empty one too; `unsupported-setting` for a word of
+ *   libpq that this version cannot honour.
+ */
+export function wordOf<Word extends string>(
+  keyword: Keyword,
+  text: string,
+  words: readonly Word[],
+): Word {
+  const word = words.find((known) => known === text);
+  if (word === undefined) {
+    throw new ConfigError(
+      `Cannot use ${keyword} "${text}": it must be ${alternatives(words)}`,
+      { keyword },
+    );
+  }
+  const { honoured } = keywordInfo(keyword);
+  if (honoured !== undefined && !honoured.includes(word)) {
+    throw new ConfigError(
+      `Cannot use ${keyword} "${text}": this version honours only ${alternatives(honoured)}`,
+      { keyword, code: "unsupported-setting" },
+    );
+  }
+  return word;
+}
+
+/**
+ * Refuses what no message can carry.
+ *
+ * @throws {ConfigError} For a zero octet, which ends a text on the wire, and for a surrogate without its other half,
+ *   which UTF-8 cannot hold.
+ */
+export function checkText(keyword: Keyword, text: string): void {
+  if (text.includes("\0")) {
+    throw new ConfigError(`Cannot use ${keyword}: it contains a zero octet`, { keyword });
+  }
+  // With "u" a well-formed pair is one character and does not match.
+  if (/\p{Surrogate}/u.test(text)) {
+    throw new ConfigError(`Cannot use ${keyword}: it contains half a surrogate pair`, { keyword });
+  }
+}
+
+/** `"a", "b" or "c"`. */
+export function alternatives(words: readonly string[]): string {
+  const quoted = words.map((word) => `"${word}"`);
+  const last = quoted.pop() ?? '""';
+  return quoted.length === 0 ? last : `${quoted.join(", ")} or ${last}`;
+}
