@@ -64,6 +64,25 @@ const SQLSTATE_OF = {
 /** The stable name of what went wrong; the README lists them. */
 export type ErrorCode = keyof typeof SQLSTATE_OF;
 
+/** How a connection becomes encrypted: not at all, by SSLRequest, or with TLS from its first octet. */
+export type Encryption = "plain" | "ssl-request" | "direct-tls";
+
+/** One try to reach one address, as reports and errors tell it. */
+export interface AttemptReport {
+  /** The host as the settings name it; a directory or "@name" for Unix sockets. */
+  readonly host: string;
+  /** The address dialed: an IP address, or the name where the runtime resolves while dialing; a socket's path. */
+  readonly address: string;
+  readonly port: number;
+  readonly encryption: Encryption;
+  /** How far it came. */
+  readonly phase: Phase;
+  /** Milliseconds from dialing to success or failure. */
+  readonly durationMs: number;
+  /** Why it failed; undefined for the one that succeeded. */
+  readonly error: PgHandshakeError | undefined;
+}
+
 /** What every error of this package can be given. */
 export interface ErrorDetails {
   /** How far the connection had come; `settings` unless said. */
@@ -82,13 +101,19 @@ export abstract class PgHandshakeError extends Error {
   readonly sqlState: string;
   /** How far the connection had come. */
   readonly phase: Phase;
+  /** What `connect()` tried before it gave up with this error; undefined for errors from elsewhere. */
+  declare readonly attempts?: readonly AttemptReport[];
 
   /**
    * @param code The stable name of what went wrong.
    * @param message Action first, quotes around values, no secret.
    * @param details Phase, cause and hint.
    */
-  constructor(code: ErrorCode, message: string, details: ErrorDetails & { sqlState?: string } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: ErrorDetails & { sqlState?: string } = {},
+  ) {
     const text = details.hint === undefined ? message : `${message}. ${details.hint}`;
     super(text, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = new.target.name;
@@ -135,10 +160,7 @@ export class MessageFormatError extends PgHandshakeError {
   readonly messageName: string;
 
   constructor(messageName: string, problem: string, details: ErrorDetails = {}) {
-    super("malformed-message", `Cannot read ${messageName}: ${problem}`, {
-      phase: "negotiate",
-      ...details,
-    });
+    super("malformed-message", `Cannot read ${messageName}: ${problem}`, details);
     this.messageName = messageName;
   }
 }
@@ -147,8 +169,9 @@ export class MessageFormatError extends PgHandshakeError {
 export class ProtocolError extends PgHandshakeError {
   constructor(
     message: string,
-    details: ErrorDetails & { code?: "protocol-violation" | "not-postgresql" | "protocol-version" } =
-      {},
+    details: ErrorDetails & {
+      code?: "protocol-violation" | "not-postgresql" | "protocol-version";
+    } = {},
   ) {
     super(details.code ?? "protocol-violation", message, details);
   }
@@ -190,4 +213,48 @@ export class ConnectionError extends PgHandshakeError {
   constructor(code: ConnectionCode, message: string, details: ErrorDetails = {}) {
     super(code, message, { phase: "dial", ...details });
   }
+}
+
+/**
+ * Says how far the connection had come in an error thrown by a room that cannot know it (a codec does not know
+ * who uses it).
+ *
+ * @param error Changed in place.
+ * @param phase What its `phase` is from now on.
+ */
+export function locate(error: PgHandshakeError, phase: Phase): void {
+  (error as { phase: Phase }).phase = phase;
+}
+
+/**
+ * Several addresses were tried and none would do. `errors` holds one error an attempt, `attempts` the whole story;
+ * `cause` is the
+ * error of the attempt that ended it, the last, and `code`, `sqlState` and `phase` are that error's.
+ */
+export class ConnectError extends AggregateError {
+  readonly code: ErrorCode;
+  readonly sqlState: string;
+  readonly phase: Phase;
+  readonly attempts: readonly AttemptReport[];
+
+  /** @param attempts What was tried, in order, each with its error; at least one. */
+  constructor(attempts: readonly AttemptReport[]) {
+    const errors = attempts.flatMap(({ error }) => error === undefined ? [] : [error]);
+    const last = errors.at(-1);
+    super(errors, attempts.map(attemptText).join("\n"), { cause: last });
+    this.name = "ConnectError";
+    this.code = last?.code ?? "all-failed";
+    this.sqlState = last?.sqlState ?? SQLSTATE_OF["all-failed"];
+    this.phase = last?.phase ?? "settings";
+    this.attempts = attempts;
+  }
+}
+
+/** One attempt as libpq words it: where, then why it failed. */
+export function attemptText(attempt: AttemptReport): string {
+  const { host, address, port, error } = attempt;
+  const where = host.startsWith("/") || host.startsWith("@")
+    ? `connection to server on socket "${address}"`
+    : `connection to server at "${host}"${address === host ? "" : ` (${address})`}, port ${port}`;
+  return `${where} failed: ${error?.message ?? "no error"}`;
 }

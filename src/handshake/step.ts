@@ -1,4 +1,5 @@
 import type { ChannelFacts } from "../auth/channel.ts";
+import type { ScramKeys } from "../auth/scram.ts";
 import type { PgHandshakeError } from "../errors.ts";
 import type { NoticeFields } from "../wire/notice.ts";
 
@@ -17,7 +18,7 @@ export type AnswerRequest =
 /** What fills an {@link AnswerRequest}. */
 export type Answer =
   | { readonly kind: "password"; readonly password: Uint8Array }
-  | { readonly kind: "scram-keys"; readonly clientKey: Uint8Array; readonly serverKey: Uint8Array };
+  | { readonly kind: "scram-keys"; readonly keys: ScramKeys };
 
 /** Something the peer told us, or a message that passed; secrets are never in it. */
 export type HandshakeEvent =

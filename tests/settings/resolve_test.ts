@@ -51,7 +51,7 @@ test("no parameters give libpq's defaults", () => {
     dbname: "me",
     password: undefined,
     connectTimeoutMs: undefined,
-    startup: [["user", "me"], ["database", "me"]],
+    startup: [["user", "me"], ["database", "me"], ["client_encoding", "UTF8"]],
     sslmode: "prefer",
     sslnegotiation: "postgres",
     sslrootcert: undefined,
