@@ -1,0 +1,275 @@
+import { MessageFormatError } from "../errors.ts";
+import {
+  BACKEND,
+  MAX_ERROR_LENGTH,
+  MAX_LEGACY_ERROR_TEXT,
+  MIN_BEFORE_OK_LENGTH,
+  MIN_LENGTH,
+  MIN_STARTUP_LENGTH,
+  showOctet,
+} from "./codes.ts";
+import type { FrameLimits } from "./limits.ts";
+import { decodeText } from "./text.ts";
+
+export type { FrameLimits } from "./limits.ts";
+export { BEFORE_OK_LIMITS, FRONTEND_LIMITS, PREPARE_LIMITS, SESSION_LIMITS } from "./limits.ts";
+
+/** One message as it came: its type octet and what follows the length word. */
+export interface Frame {
+  /** The type octet. */
+  readonly type: number;
+  /** Belongs to whoever got the frame: the octets are never written again. */
+  readonly body: Uint8Array;
+  /** An error in the form of protocol 2: `body` is its text, without the zero octet. */
+  readonly legacy?: true;
+}
+
+/** Type octet and length word. */
+const HEADER = 5;
+/** Blocks that gather small pieces grow up to this size. */
+const MAX_SPARE_BLOCK = 16_384;
+/** Blocks read to their end are dropped from the list once there are so many. */
+const MAX_SPENT_BLOCKS = 32;
+
+/**
+ * Cuts a stream into messages, wherever its pieces were cut.
+ *
+ * Octets are copied when pushed, and once more if their message straddles blocks; never again. Small pieces
+ * that do not complete a message share blocks, so that one octet at a time costs neither time nor memory.
+ */
+export class Deframer {
+  /** Blocks of octets; all are written to their end but the last. Written octets never change. */
+  #blocks: Uint8Array[] = [];
+  /** The block to read from, and where in it. */
+  #head = 0;
+  #at = 0;
+  /** How far the last block is written. */
+  #tailEnd = 0;
+  #held = 0;
+  /** Inside an error in the form of protocol 2: how much of its text is known to hold no zero octet. */
+  #scanned: number | undefined;
+
+  /** How many octets were pushed and not taken out yet. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Adds octets of the stream; they are copied. */
+  push(octets: Uint8Array): void {
+    const length = octets.length;
+    if (length === 0) return;
+    const last = this.#blocks.length - 1;
+    const tail = this.#blocks[last];
+    if (tail !== undefined && tail.length - this.#tailEnd >= length) {
+      tail.set(octets, this.#tailEnd);
+      this.#tailEnd += length;
+    } else {
+      if (tail !== undefined && tail.length > this.#tailEnd) {
+        this.#blocks[last] = tail.subarray(0, this.#tailEnd);
+      }
+      // As much room again as is held: the number of blocks stays small, and at most half is spare.
+      const block = new Uint8Array(Math.max(length, Math.min(this.#held, MAX_SPARE_BLOCK)));
+      block.set(octets);
+      this.#blocks.push(block);
+      this.#tailEnd = length;
+    }
+    this.#held += length;
+  }
+
+  /** The next octet without taking it out; undefined if none is held. */
+  peek(): number | undefined {
+    return this.#held === 0 ? undefined : this.#octet(0);
+  }
+
+  /** Takes out one octet that is no message, as the answer to SSLRequest; undefined if none is held. */
+  octet(): number | undefined {
+    if (this.#held === 0) return undefined;
+    const octet = this.#octet(0);
+    this.#skip(1);
+    return octet;
+  }
+
+  /**
+   * Takes out the next message; undefined until all of it is held.
+   *
+   * @param limits What is legal in this phase.
+   * @throws {MessageFormatError} As soon as the header is held, if its length word is not legal.
+   */
+  message(limits: FrameLimits): Frame | undefined {
+    if (this.#held === 0) return undefined;
+    const type = this.#octet(0);
+    if (limits.legacyErrors && type === BACKEND.ErrorResponse && this.#isLegacyError()) {
+      return this.#legacyError();
+    }
+    this.#scanned = undefined;
+    if (this.#held < HEADER) return undefined;
+    const length = this.#u32(1);
+    const least = limits.minLength?.(type) ?? MIN_LENGTH;
+    const greatest = limits.maxLength(type);
+    if (length < least || length > greatest) {
+      throw badLength(`message ${showOctet(type)}`, length, least, greatest);
+    }
+    if (this.#held <= length) return undefined;
+    this.#skip(HEADER);
+    return { type, body: this.#cut(length - 4) };
+  }
+
+  /**
+   * Takes out the next start-up packet, which has no type octet; undefined until all of it is held.
+   *
+   * @param maxLength The greatest legal length word.
+   * @returns What follows the length word.
+   * @throws {MessageFormatError} As soon as the length word is held, if it is below 8 or above `maxLength`.
+   */
+  packet(maxLength: number): Uint8Array | undefined {
+    if (this.#held < 4) return undefined;
+    const length = this.#u32(0);
+    if (length < MIN_STARTUP_LENGTH || length > maxLength) {
+      throw badLength("the start-up packet", length, MIN_STARTUP_LENGTH, maxLength);
+    }
+    if (this.#held < length) return undefined;
+    this.#skip(4);
+    return this.#cut(length - 4);
+  }
+
+  /**
+   * Takes out the text of an error in the form of protocol 2 that lacks its zero octet; for when the stream has
+   * ended. Undefined if the last `message()` was not inside one.
+   */
+  legacyErrorAtEnd(): string | undefined {
+    if (this.#scanned === undefined) return undefined;
+    this.#skip(1);
+    return decodeText(this.take()).trim();
+  }
+
+  /** Takes out everything that is held. */
+  take(): Uint8Array {
+    this.#scanned = undefined;
+    return this.#cut(this.#held);
+  }
+
+  /**
+   * libpq's rule (fe-connect.c): `E` whose length word is impossible is text. A text begins with an octet
+   * other than zero, which alone makes the word too great.
+   */
+  #isLegacyError(): boolean {
+    if (this.#held < 2) return false;
+    if (this.#octet(1) !== 0) return true;
+    if (this.#held < HEADER) return false;
+    const length = this.#u32(1);
+    return length < MIN_BEFORE_OK_LENGTH || length > MAX_ERROR_LENGTH;
+  }
+
+  #legacyError(): Frame | undefined {
+    const most = Math.min(this.#held - 1, MAX_LEGACY_ERROR_TEXT);
+    const zero = this.#findZero(1 + (this.#scanned ?? 0), 1 + most);
+    if (zero === undefined && most < MAX_LEGACY_ERROR_TEXT) {
+      this.#scanned = most;
+      return undefined;
+    }
+    this.#scanned = undefined;
+    this.#skip(1);
+    const body = this.#cut(zero === undefined ? most : zero - 1);
+    if (zero !== undefined) this.#skip(1);
+    return { type: BACKEND.ErrorResponse, body, legacy: true };
+  }
+
+  /** Where the first zero octet stands, from `from` on and before `until`, counted from the next octet. */
+  #findZero(from: number, until: number): number | undefined {
+    let before = 0;
+    for (let index = this.#head; before < until && index < this.#blocks.length; index++) {
+      const octets = this.#unread(index);
+      const start = Math.max(from - before, 0);
+      const zero = octets.subarray(start, until - before).indexOf(0);
+      if (zero !== -1) return before + start + zero;
+      before += octets.length;
+    }
+    return undefined;
+  }
+
+  /** What is unread of a block. */
+  #unread(index: number): Uint8Array {
+    const block = this.#blocks[index] ?? NOTHING;
+    const end = index === this.#blocks.length - 1 ? this.#tailEnd : block.length;
+    return block.subarray(index === this.#head ? this.#at : 0, end);
+  }
+
+  /** The octet `offset` behind the next; `offset` must be below `held`. */
+  #octet(offset: number): number {
+    let index = this.#head;
+    let at = this.#at + offset;
+    let block = this.#blocks[index];
+    // The last block is not written to its end, but within `held` its octets are.
+    while (block !== undefined && at >= block.length) {
+      at -= block.length;
+      block = this.#blocks[++index];
+    }
+    return block?.[at] ?? 0;
+  }
+
+  #u32(offset: number): number {
+    const block = this.#blocks[this.#head];
+    const at = this.#at + offset;
+    if (block !== undefined && at + 4 <= block.length) {
+      return (((block[at] ?? 0) << 24) | ((block[at + 1] ?? 0) << 16) |
+        ((block[at + 2] ?? 0) << 8) | (block[at + 3] ?? 0)) >>> 0;
+    }
+    return ((this.#octet(offset) << 24) | (this.#octet(offset + 1) << 16) |
+      (this.#octet(offset + 2) << 8) | this.#octet(offset + 3)) >>> 0;
+  }
+
+  /** Takes out `length` octets, which must be held: a view if they lie in one block. */
+  #cut(length: number): Uint8Array {
+    if (length === 0) return new Uint8Array(0);
+    const first = this.#unread(this.#head);
+    if (first.length >= length) {
+      this.#skip(length);
+      return first.subarray(0, length);
+    }
+    const joined = new Uint8Array(length);
+    let filled = 0;
+    for (let index = this.#head; filled < length; index++) {
+      const octets = this.#unread(index).subarray(0, length - filled);
+      joined.set(octets, filled);
+      filled += octets.length;
+    }
+    this.#skip(length);
+    return joined;
+  }
+
+  /** Drops `length` octets, which must be held. */
+  #skip(length: number): void {
+    this.#held -= length;
+    if (this.#held === 0) {
+      this.#blocks = [];
+      this.#head = 0;
+      this.#at = 0;
+      this.#tailEnd = 0;
+      return;
+    }
+    this.#at += length;
+    let block = this.#blocks[this.#head];
+    while (block !== undefined && this.#at >= block.length) {
+      this.#at -= block.length;
+      block = this.#blocks[++this.#head];
+    }
+    if (this.#head > MAX_SPENT_BLOCKS && this.#head * 2 > this.#blocks.length) {
+      this.#blocks.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+}
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+function badLength(
+  name: string,
+  length: number,
+  least: number,
+  greatest: number,
+): MessageFormatError {
+  return new MessageFormatError(
+    name,
+    `its length word is ${length}, it must be ${least} to ${greatest}`,
+  );
+}
