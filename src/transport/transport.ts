@@ -65,8 +65,8 @@ export interface Transport {
   /**
    * Turns this transport into TLS and waits for the handshake.
    *
-   * @throws {ConnectionError} `tls-failed`, `certificate-untrusted`, `connection-lost`; octets that arrived
-   *   before the handshake are `tls-failed` too.
+   * @throws {ConnectionError} `tls-failed`, `certificate-untrusted`, `connection-lost`.
+   * @throws {ProtocolError} If octets arrived before the handshake (CVE-2021-23222).
    */
   startTls(request: TlsRequest): Promise<TlsFacts>;
   /** Releases the socket at once; pending and later calls reject. May be called again. */

@@ -1,0 +1,68 @@
+/**
+ * Opens PostgreSQL sessions on Deno, Bun and Node the way libpq does: settings, TLS, authentication, start-up.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "pg-handshake";
+ *
+ * await using session = await connect("postgres://app@db.example/app?sslmode=verify-full&sslrootcert=system", {
+ *   password: () => fetchToken(),
+ *   signal: AbortSignal.timeout(5_000),
+ * });
+ * const [result] = await session.query("select 1 as one");
+ * ```
+ *
+ * @module
+ */
+
+export { connect } from "./src/connect/connect.ts";
+export type {
+  ConnectEvent,
+  ConnectEventKind,
+  ConnectOptions,
+  Notification,
+  PasswordContext,
+  PasswordSource,
+  Target,
+  TargetObject,
+} from "./src/connect/options.ts";
+export { Session } from "./src/connect/session.ts";
+export type { ConnectReport, DetachedSession, SessionFacts } from "./src/connect/session.ts";
+export type { QueryResult } from "./src/connect/simple_query.ts";
+export {
+  ConfigError,
+  ConnectError,
+  ConnectionError,
+  MessageFormatError,
+  PgHandshakeError,
+  PolicyError,
+  ProtocolError,
+  UsageError,
+} from "./src/errors.ts";
+export type {
+  AttemptReport,
+  ConnectionCode,
+  Encryption,
+  ErrorCode,
+  ErrorDetails,
+  Phase,
+  PolicyCode,
+} from "./src/errors.ts";
+export { ServerError } from "./src/handshake/server_error.ts";
+export { CancelKey } from "./src/handshake/cancel_key.ts";
+export type { ServerVersion } from "./src/handshake/server_version.ts";
+export { parseConnectionString } from "./src/settings/parse.ts";
+export type { ConnectionParameters } from "./src/settings/parse.ts";
+export type { ChannelFacts, TlsFacts, TlsVersion, Verification } from "./src/auth/channel.ts";
+export type { Admission } from "./src/auth/gate.ts";
+export type { ColumnDescription } from "./src/wire/query.ts";
+export type { NoticeFields } from "./src/wire/notice.ts";
+export type {
+  Abilities,
+  Adapter,
+  Address,
+  Endpoint,
+  TlsIdentity,
+  TlsRequest,
+  Transport,
+} from "./src/transport/transport.ts";

@@ -1,0 +1,122 @@
+import type { ChannelFacts } from "../auth/channel.ts";
+import { ConnectionError, PgHandshakeError, type Phase } from "../errors.ts";
+import type { Answer, AnswerRequest, HandshakeEvent, Machine, Step } from "../handshake/step.ts";
+import type { TlsRequest, Transport } from "../transport/transport.ts";
+import type { Clock } from "./clock.ts";
+
+/** What a drive needs besides machine and transport. */
+export interface DriveOptions {
+  readonly tls: TlsRequest | undefined;
+  readonly clock: Clock;
+  /** How far the machine has come, for errors of the socket. */
+  phase(): Phase;
+  /** Fills what the machine asks for. */
+  answer(request: AnswerRequest): Promise<Answer>;
+  /** Takes what the machine reports. */
+  report(
+    event: HandshakeEvent | { readonly type: "secured"; readonly channel: ChannelFacts },
+  ): void;
+}
+
+/**
+ * Runs a machine over a transport until it finishes or fails. The one place where protocol and sockets meet.
+ *
+ * @throws {PgHandshakeError} What the machine failed with, what the socket failed with, or the clock's error.
+ */
+export async function drive<Result>(
+  machine: Machine<Result>,
+  transport: Transport,
+  options: DriveOptions,
+): Promise<Result> {
+  const { clock } = options;
+  const release = (): void => transport.close();
+  clock.signal.addEventListener("abort", release);
+  try {
+    if (clock.signal.aborted) throw clock.error(options.phase());
+    let step = machine.start();
+    for (;;) {
+      for (const event of step.events) options.report(event);
+      if (step.send.length > 0) await write(machine, transport, step.send);
+      const { next } = step;
+      switch (next.do) {
+        case "read":
+          step = await read(machine, transport);
+          break;
+        case "start-tls":
+          step = machine.secured(await startTls(transport, options));
+          break;
+        case "answer":
+          step = machine.answer(await options.answer(next.request));
+          break;
+        case "finish":
+          return next.result;
+        case "fail":
+          throw next.error;
+      }
+    }
+  } catch (error) {
+    // Whatever broke when the clock closed the socket, the clock is the reason.
+    if (clock.signal.aborted) throw clock.error(options.phase());
+    if (error instanceof ConnectionError && error.code === "connection-lost") {
+      throw located(error, options.phase());
+    }
+    throw error;
+  } finally {
+    clock.signal.removeEventListener("abort", release);
+  }
+}
+
+async function read<Result>(machine: Machine<Result>, transport: Transport): Promise<Step<Result>> {
+  const octets = await transport.read();
+  return octets === undefined ? machine.receiveEnd() : machine.receive(octets);
+}
+
+/**
+ * Writes a flight. A server that refused us may have closed before it arrived: then its last word, which is still
+ * in our socket, says more than the broken pipe.
+ */
+async function write<Result>(
+  machine: Machine<Result>,
+  transport: Transport,
+  flight: Uint8Array,
+): Promise<void> {
+  try {
+    await transport.write(flight);
+  } catch (failure) {
+    throw await lastWord(machine, transport) ?? failure;
+  }
+}
+
+async function lastWord<Result>(
+  machine: Machine<Result>,
+  transport: Transport,
+): Promise<PgHandshakeError | undefined> {
+  try {
+    for (;;) {
+      const { next } = await read(machine, transport);
+      if (next.do === "fail") {
+        return next.error.code === "connection-lost" ? undefined : next.error;
+      }
+      if (next.do !== "read") return undefined;
+    }
+  } catch (error) {
+    // The caller has the failure of the write, which came first; this one adds nothing to it.
+    if (error instanceof PgHandshakeError) return undefined;
+    throw error;
+  }
+}
+
+async function startTls(transport: Transport, options: DriveOptions): Promise<ChannelFacts> {
+  const { tls } = options;
+  if (tls === undefined) throw new TypeError("A plan with TLS was made without a TLS request");
+  const facts = await transport.startTls(tls);
+  const channel: ChannelFacts = { kind: "tls", local: transport.endpoint.local, tls: facts };
+  options.report({ type: "secured", channel });
+  return channel;
+}
+
+function located(error: ConnectionError, phase: Phase): ConnectionError {
+  if (error.phase === phase) return error;
+  const { code, message, cause } = error;
+  return new ConnectionError(code as "connection-lost", message, { phase, cause });
+}

@@ -1,0 +1,92 @@
+import type { HandshakeEvent } from "../handshake/step.ts";
+import type { AttemptReport, PgHandshakeError } from "../errors.ts";
+import type { ChannelFacts } from "../auth/channel.ts";
+import type { NoticeFields } from "../wire/notice.ts";
+import type { Adapter } from "../transport/transport.ts";
+import type { ConnectionParameters } from "../settings/parse.ts";
+
+/**
+ * Where to connect to: a URI, a keyword/value string, or an object with libpq's keywords as keys. Numbers and
+ * booleans in an object stand for their text; `undefined` is as if the key were absent.
+ */
+export type Target = string | TargetObject;
+
+/** libpq's keywords as keys. */
+export type TargetObject = {
+  readonly [K in keyof ConnectionParameters]?: string | number | boolean | undefined;
+};
+
+/** What a password callback is told. */
+export interface PasswordContext {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database: string;
+  /** What the server asks for. */
+  readonly method: "password" | "md5" | "scram-sha-256";
+  /** Fires when the connection no longer wants the password. */
+  readonly signal: AbortSignal;
+}
+
+/** A password, or who to ask for it; asked only when the server wants one. */
+export type PasswordSource =
+  | string
+  | Uint8Array
+  | ((context: PasswordContext) => string | Uint8Array | Promise<string | Uint8Array>);
+
+/** An asynchronous message of another session (NOTIFY). */
+export interface Notification {
+  /** The process ID of the session that notified. */
+  readonly processId: number;
+  readonly channel: string;
+  readonly payload: string;
+}
+
+/** One step of a connection as it happens; `at` is in milliseconds since `connect()` was called. */
+export type ConnectEvent = { readonly at: number } & ConnectEventKind;
+
+/** What can happen, secrets never shown. */
+export type ConnectEventKind =
+  | { readonly type: "resolved"; readonly host: string; readonly addresses: readonly string[] }
+  | {
+    readonly type: "attempt";
+    readonly host: string;
+    readonly address: string;
+    readonly port: number;
+    readonly encryption: AttemptReport["encryption"];
+    /** Which adapter dials: "deno", "bun", "node" or the name of the one given. */
+    readonly adapter: string;
+  }
+  | { readonly type: "dialed"; readonly remoteAddress: string | undefined }
+  | { readonly type: "secured"; readonly channel: ChannelFacts }
+  | { readonly type: "password-requested"; readonly method: PasswordContext["method"] }
+  | { readonly type: "failed"; readonly error: PgHandshakeError }
+  | { readonly type: "ready" }
+  | Extract<HandshakeEvent, { type: "message" }>;
+
+/** What a connection string cannot say. */
+export interface ConnectOptions {
+  /** The password, or who to ask for it; goes before the target's own. */
+  readonly password?: PasswordSource;
+  /** Bounds the whole call, from name resolution to ReadyForQuery; firing releases the socket. */
+  readonly signal?: AbortSignal;
+  /**
+   * Lets a cleartext password go over an unencrypted network. Off unless given: without it cleartext goes only
+   * over TLS, Unix sockets and loopback.
+   */
+  readonly allowCleartextPassword?: boolean;
+  /** The greatest SCRAM iteration count that is worked off; 100 000 unless given. */
+  readonly maxScramIterations?: number;
+  /** The least SCRAM iteration count that is accepted; 1 unless given, as in libpq. */
+  readonly minScramIterations?: number;
+  /** Opens the sockets in place of the runtime's own adapters. */
+  readonly adapter?: Adapter;
+  /** A NoticeResponse of the server; its text is the server's. */
+  readonly onNotice?: (notice: NoticeFields) => void;
+  /** A NotificationResponse that arrived while a message was awaited. */
+  readonly onNotification?: (notification: Notification) => void;
+  /** A run-time parameter was reported or changed. */
+  readonly onParameter?: (name: string, value: string) => void;
+  /** Every step and every message by name. Costs nothing when absent. */
+  readonly onEvent?: (event: ConnectEvent) => void;
+}

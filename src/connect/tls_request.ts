@@ -1,0 +1,141 @@
+import type { TlsVersion, Verification } from "../auth/channel.ts";
+import { ConfigError } from "../errors.ts";
+import type { HostEntry } from "../settings/hosts.ts";
+import { isIpLiteral } from "../settings/ip_literal.ts";
+import type { Settings } from "../settings/resolve.ts";
+import type { TlsIdentity, TlsRequest } from "../transport/transport.ts";
+import { type Host, mayRead } from "./host.ts";
+
+/** PostgreSQL's name in ALPN (IANA registry; offered on every TLS connection, as libpq does). */
+const ALPN: readonly string[] = ["postgresql"];
+
+/** What of a TLS request is the same for every host. */
+export type TlsPolicy = Omit<TlsRequest, "serverName" | "host">;
+
+/**
+ * Reads certificates and keys and settles what TLS must prove.
+ *
+ * As in libpq, a root certificate file that exists makes `require` and weaker modes verify the chain too
+ * (manual 32.19.1), and a missing one is an error only for `verify-ca` and `verify-full`.
+ *
+ * @throws {ConfigError} If a file is needed and missing, unreadable, or a key file is open to others.
+ */
+export async function tlsPolicy(settings: Settings, host: Host): Promise<TlsPolicy> {
+  const wanted = VERIFICATION[settings.sslmode];
+  const roots = await rootsOf(settings, wanted, host);
+  return {
+    verify: roots === undefined ? "none" : wanted === "none" ? "ca" : wanted,
+    roots: roots ?? "system",
+    identity: await identityOf(settings, host),
+    minVersion: settings.sslMinVersion as TlsVersion | undefined,
+    maxVersion: settings.sslMaxVersion as TlsVersion | undefined,
+    alpn: ALPN,
+  };
+}
+
+/** The request for one host of the list. */
+export function tlsRequestFor(policy: TlsPolicy, entry: HostEntry, settings: Settings): TlsRequest {
+  const named = entry.host !== "" && !isIpLiteral(entry.host) && !looksNumeric(entry.host);
+  return {
+    ...policy,
+    serverName: settings.sslsni && named ? entry.host : undefined,
+    host: entry.host === "" ? undefined : entry.host,
+  };
+}
+
+/** libpq sends no SNI for "digits and dots" nor for anything with a colon (fe-secure-openssl.c, initialize_SSL). */
+function looksNumeric(host: string): boolean {
+  return /^[0-9.]+$/.test(host) || host.includes(":");
+}
+
+const VERIFICATION: Readonly<Record<Settings["sslmode"], Verification>> = {
+  "disable": "none",
+  "allow": "none",
+  "prefer": "none",
+  "require": "none",
+  "verify-ca": "ca",
+  "verify-full": "full",
+};
+
+function isPem(text: string): boolean {
+  return text.trimStart().startsWith("-----BEGIN");
+}
+
+/** The roots to trust; undefined if nothing is to be verified. */
+async function rootsOf(
+  settings: Settings,
+  wanted: Verification,
+  host: Host,
+): Promise<TlsRequest["roots"] | undefined> {
+  const { sslrootcert } = settings;
+  if (sslrootcert === "system") return "system";
+  if (sslrootcert !== undefined && isPem(sslrootcert)) return { pem: sslrootcert };
+  const path = sslrootcert ?? defaultRootPath(host);
+  // A default that may not be read counts as absent, so that Deno does not prompt for it.
+  const readable = path !== undefined && (sslrootcert !== undefined || mayRead(path));
+  const pem = readable ? await host.readText(path, "sslrootcert") : undefined;
+  if (pem !== undefined) {
+    if (isPem(pem)) return { pem };
+    throw new ConfigError(`Cannot use "${path}" as "sslrootcert": it holds no PEM certificate`, {
+      keyword: "sslrootcert",
+    });
+  }
+  if (wanted === "none") return undefined;
+  throw new ConfigError(
+    path === undefined || !readable
+      ? `Cannot verify the server's certificate: sslmode "${settings.sslmode}" needs "sslrootcert"`
+      : `root certificate file "${path}" does not exist`,
+    {
+      keyword: "sslrootcert",
+      hint:
+        'Give a file, PEM text or "system" as sslrootcert, or choose an sslmode that does not verify',
+    },
+  );
+}
+
+function defaultRootPath(host: Host): string | undefined {
+  const home = host.homeDirectory();
+  return home === undefined ? undefined : `${home}/.postgresql/root.crt`;
+}
+
+async function identityOf(settings: Settings, host: Host): Promise<TlsIdentity | undefined> {
+  const { sslcert, sslkey, sslpassword } = settings;
+  if (sslcert === undefined || sslkey === undefined) return undefined;
+  const certificate = await pemOf(sslcert, "sslcert", host);
+  // A certificate file that does not exist means no client certificate (libpq, initialize_SSL).
+  if (certificate === undefined) return undefined;
+  const key = await pemOf(sslkey, "sslkey", host);
+  if (key === undefined) {
+    throw new ConfigError(
+      `certificate present, but not private key file "${sslkey}"`,
+      { keyword: "sslkey" },
+    );
+  }
+  if (!isPem(sslkey)) await judgeKeyFile(sslkey, host);
+  return { certificate, key, passphrase: sslpassword?.reveal() as string | undefined };
+}
+
+async function pemOf(
+  setting: string,
+  keyword: "sslcert" | "sslkey",
+  host: Host,
+): Promise<string | undefined> {
+  return isPem(setting) ? setting : await host.readText(setting, keyword);
+}
+
+/** A key others can read is refused: 0600, or 0640 if root owns it (libpq, initialize_SSL). */
+async function judgeKeyFile(path: string, host: Host): Promise<void> {
+  const found = await host.permissions(path);
+  if (found === undefined) return;
+  const forbidden = found.rootOwned ? 0o037 : 0o077;
+  if ((found.mode & forbidden) === 0) return;
+  throw new ConfigError(
+    `private key file "${path}" has group or world access: its permissions are ${
+      found.mode.toString(8).padStart(4, "0")
+    }`,
+    {
+      keyword: "sslkey",
+      hint: "They must be u=rw (0600) or less, or u=rw,g=r (0640) or less if root owns it",
+    },
+  );
+}

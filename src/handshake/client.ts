@@ -1,0 +1,373 @@
+import { Gate } from "../auth/gate.ts";
+import type { Admission } from "../auth/gate.ts";
+import type { AuthenticationMessage } from "../wire/authentication.ts";
+import type { ChannelFacts } from "../auth/channel.ts";
+import { md5Password } from "../auth/md5.ts";
+import { ScramExchange, type ScramKeys } from "../auth/scram.ts";
+import {
+  locate,
+  MessageFormatError,
+  PgHandshakeError,
+  type Phase,
+  PolicyError,
+  ProtocolError,
+  UsageError,
+} from "../errors.ts";
+import { type BackendMessage, decodeBackend } from "../wire/backend.ts";
+import { Deframer, type Frame } from "../wire/deframer.ts";
+import { encodeText } from "../wire/text.ts";
+import {
+  type Agreed,
+  agreed,
+  type ClientConfig,
+  isReading,
+  phaseOf,
+  type PrepareState,
+  type ReadingState,
+  type SessionStart,
+  type State,
+} from "./client_state.ts";
+import { endedInsteadOfAnswer, judgeSslAnswer, surplusOctets, tlsRefused } from "./encryption.ts";
+import { Outbox } from "./outbox.ts";
+import { MAX_START_OCTETS, PHASES } from "./phases.ts";
+import { judgeProtocolVersion } from "./protocol_version.ts";
+import { endedIn, judgeKey, notPostgresql, outOfPlace, serverError } from "./refusals.ts";
+import type { Answer, Machine, Next, Step } from "./step.ts";
+
+const READ: Next<never> = { do: "read" };
+
+/**
+ * The client's side of start-up, from the first octet to ReadyForQuery, as PostgreSQL's manual describes it
+ * (54.2.1 Start-Up, 54.2.10 SSL Session Encryption, 54.3 SASL Authentication).
+ *
+ * @example
+ * ```ts
+ * let step = machine.start();
+ * while (step.next.do === "read") {
+ *   await socket.write(step.send);
+ *   step = machine.receive(await socket.read());
+ * }
+ * ```
+ */
+export class ClientHandshake implements Machine<SessionStart> {
+  readonly #config: ClientConfig;
+  readonly #gate: Gate;
+  readonly #deframer = new Deframer();
+  readonly #outbox: Outbox;
+  #state: State = { at: "idle" };
+  #octetsReceived = 0;
+
+  /**
+   * @param config Everything but secrets.
+   * @throws {ConfigError} If the policies contradict each other.
+   */
+  constructor(config: ClientConfig) {
+    this.#config = config;
+    this.#gate = new Gate(config.policy);
+    this.#outbox = new Outbox(config.traced);
+  }
+
+  /** How far the conversation has come, for errors of the caller's own (time, sockets). */
+  get phase(): Phase {
+    return phaseOf(this.#state);
+  }
+
+  start(): Step<SessionStart> {
+    return this.#step(() => {
+      this.#expect("start", "idle");
+      switch (this.#config.encryption) {
+        case "plain":
+          return this.#startUp(this.#config.channel);
+        case "ssl-request":
+          this.#outbox.send({ type: "SSLRequest" });
+          this.#state = { at: "await-ssl-answer" };
+          return READ;
+        case "direct-tls":
+          this.#state = { at: "await-tls" };
+          return { do: "start-tls" };
+      }
+    });
+  }
+
+  receive(octets: Uint8Array): Step<SessionStart> {
+    return this.#step(() => {
+      this.#expectReading("receive");
+      this.#octetsReceived += octets.length;
+      this.#deframer.push(octets);
+      return this.#advance();
+    });
+  }
+
+  receiveEnd(): Step<SessionStart> {
+    return this.#step(() => {
+      const state = this.#expectReading("receiveEnd");
+      if (state.at === "await-ssl-answer") throw endedInsteadOfAnswer();
+      throw endedIn(state, this.#deframer);
+    });
+  }
+
+  secured(channel: ChannelFacts): Step<SessionStart> {
+    return this.#step(() => {
+      this.#expect("secured", "await-tls");
+      if (this.#deframer.held > 0) throw surplusOctets(this.#deframer.held, "the TLS handshake");
+      return this.#startUp(channel);
+    });
+  }
+
+  answer(answer: Answer): Step<SessionStart> {
+    return this.#step(() => {
+      const state = this.#state;
+      if (state.at === "await-password" && answer.kind === "password") {
+        return this.#sendPassword(state, answer.password);
+      }
+      if (state.at === "await-keys" && answer.kind === "scram-keys") {
+        return this.#sendProof(state, answer.keys);
+      }
+      throw new UsageError(
+        `Cannot take an answer of kind "${answer.kind}" now: the machine is at "${state.at}"`,
+      );
+    });
+  }
+
+  /** Runs one call; what the peer caused ends in `fail`, what our caller caused is thrown. */
+  #step(run: () => Next<SessionStart>): Step<SessionStart> {
+    if (this.#state.at === "failed") {
+      return this.#outbox.step({ do: "fail", error: this.#state.error });
+    }
+    try {
+      return this.#outbox.step(run());
+    } catch (error) {
+      if (!(error instanceof PgHandshakeError) || error instanceof UsageError) throw error;
+      if (error instanceof MessageFormatError || error instanceof ProtocolError) {
+        locate(error, phaseOf(this.#state));
+      }
+      this.#state = { at: "failed", error };
+      return this.#outbox.step({ do: "fail", error });
+    }
+  }
+
+  #startUp(channel: ChannelFacts): Next<SessionStart> {
+    this.#gate.judgeChannel(channel);
+    const version = this.#config.protocolVersion;
+    this.#outbox.send({ type: "StartupMessage", version, parameters: this.#config.startup });
+    this.#state = { at: "await-authentication", channel, version, negotiated: false };
+    return READ;
+  }
+
+  #advance(): Next<SessionStart> {
+    for (;;) {
+      const state = this.#state;
+      if (state.at === "await-ssl-answer") {
+        const next = this.#onSslAnswer();
+        if (next !== undefined) return next;
+        continue;
+      }
+      if (!isReading(state)) return this.#pausedAt(state);
+      if (this.#octetsReceived > MAX_START_OCTETS) {
+        throw new ProtocolError(
+          `Cannot take more than ${MAX_START_OCTETS} octets before ReadyForQuery`,
+        );
+      }
+      const frame = this.#nextFrame(state);
+      if (frame === undefined) return READ;
+      const message = decodeBackend(frame);
+      this.#outbox.received(message, frame.body.length + 5);
+      if (!PHASES[state.at].legal.includes(message.type)) throw outOfPlace(message, state);
+      const next = this.#onMessage(state, message);
+      if (next !== undefined) return next;
+    }
+  }
+
+  /** A state that waits for the caller keeps later octets until the caller has answered. */
+  #pausedAt(state: State): Next<SessionStart> {
+    throw new UsageError(`Cannot go on: the machine is at "${state.at}"`);
+  }
+
+  #nextFrame(state: ReadingState): Frame | undefined {
+    try {
+      return this.#deframer.message(PHASES[state.at].limits);
+    } catch (error) {
+      const isFirst = state.at === "await-authentication" && !state.negotiated;
+      if (isFirst && error instanceof MessageFormatError) throw notPostgresql(error);
+      throw error;
+    }
+  }
+
+  #onSslAnswer(): Next<SessionStart> | undefined {
+    const answer = judgeSslAnswer(this.#deframer);
+    if (answer === undefined) return READ;
+    this.#outbox.receivedAnswer(answer);
+    if (answer === "S") {
+      this.#state = { at: "await-tls" };
+      return { do: "start-tls" };
+    }
+    if (!this.#config.plaintextAfterRefusal) throw tlsRefused();
+    return this.#startUp(this.#config.channel);
+  }
+
+  #onMessage(state: ReadingState, message: BackendMessage): Next<SessionStart> | undefined {
+    if (message.type === "ErrorResponse") throw serverError(state, message.fields);
+    switch (state.at) {
+      case "await-authentication":
+        return this.#onFirstAnswer(state, message);
+      case "await-verdict":
+        return this.#onOk(state, this.#gate.admit({ method: state.method }));
+      case "sasl-continue":
+        return this.#onSaslContinue(state, message);
+      case "sasl-final": {
+        if (message.type !== "AuthenticationSASLFinal") throw outOfPlace(message, state);
+        const server = state.scram.serverFinal(message.data);
+        this.#state = { ...agreed(state), at: "sasl-complete", server };
+        return undefined;
+      }
+      case "sasl-complete":
+        return this.#onOk(
+          state,
+          this.#gate.admit({ method: "scram-sha-256", server: state.server }),
+        );
+      case "prepare":
+        return this.#onPrepare(state, message);
+    }
+  }
+
+  #onFirstAnswer(
+    state: Extract<State, { at: "await-authentication" }>,
+    message: BackendMessage,
+  ): Next<SessionStart> | undefined {
+    if (message.type === "NegotiateProtocolVersion") {
+      if (state.negotiated) throw outOfPlace(message, state);
+      const version = judgeProtocolVersion(message, {
+        requested: state.version,
+        least: this.#config.minProtocolVersion,
+      });
+      this.#state = { ...state, version, negotiated: true };
+      return undefined;
+    }
+    if (message.type === "AuthenticationOk") {
+      return this.#onOk(state, this.#gate.admit({ method: "none" }));
+    }
+    // `legal` let only requests through; the gate knows each of them by name.
+    const challenge = this.#gate.judgeRequest(message as AuthenticationMessage);
+    if (challenge.kind !== "scram") {
+      this.#state = { ...agreed(state), at: "await-password", challenge };
+      return { do: "answer", request: { want: "password", method: challenge.kind } };
+    }
+    const scram = new ScramExchange({ ...challenge, nonce: this.#config.clientNonce });
+    const { mechanism } = challenge;
+    this.#outbox.send({ type: "SASLInitialResponse", mechanism, data: scram.clientFirst() });
+    this.#state = { ...agreed(state), at: "sasl-continue", scram };
+    return undefined;
+  }
+
+  #onSaslContinue(
+    state: Extract<State, { at: "sasl-continue" }>,
+    message: BackendMessage,
+  ): Next<SessionStart> {
+    if (message.type !== "AuthenticationSASLContinue") throw outOfPlace(message, state);
+    const first = state.scram.serverFirst(message.data);
+    this.#gate.judgeScramFirst(first);
+    this.#state = { ...agreed(state), at: "await-keys", scram: state.scram };
+    return {
+      do: "answer",
+      request: { want: "scram-keys", method: "scram-sha-256", ...first },
+    };
+  }
+
+  #sendPassword(
+    state: Extract<State, { at: "await-password" }>,
+    password: Uint8Array,
+  ): Next<SessionStart> {
+    const { challenge } = state;
+    if (password.length === 0) {
+      throw new PolicyError(
+        "password-missing",
+        "Cannot answer the password request: the password is empty, and PostgreSQL refuses empty passwords",
+      );
+    }
+    const answer = challenge.kind === "md5"
+      ? md5Password(password, encodeText(this.#user(), "user"), challenge.salt)
+      : password;
+    this.#outbox.send({ type: "PasswordMessage", password: answer });
+    this.#state = { ...agreed(state), at: "await-verdict", method: challenge.kind };
+    return this.#advance();
+  }
+
+  #sendProof(state: Extract<State, { at: "await-keys" }>, keys: ScramKeys): Next<SessionStart> {
+    this.#outbox.send({ type: "SASLResponse", data: state.scram.clientFinal(keys) });
+    this.#state = { ...agreed(state), at: "sasl-final", scram: state.scram };
+    return this.#advance();
+  }
+
+  #onOk(state: Agreed, admission: Admission): undefined {
+    this.#state = {
+      ...agreed(state),
+      at: "prepare",
+      admission,
+      parameters: new Map(),
+      cancelKey: undefined,
+    };
+    return undefined;
+  }
+
+  #onPrepare(state: PrepareState, message: BackendMessage): Next<SessionStart> | undefined {
+    switch (message.type) {
+      case "ParameterStatus": {
+        // The map is this state's own until ReadyForQuery, so it grows in place.
+        (state.parameters as Map<string, string>).set(message.name, message.value);
+        this.#outbox.report({ type: "parameter", name: message.name, value: message.value });
+        return undefined;
+      }
+      case "BackendKeyData":
+        if (state.cancelKey !== undefined) throw outOfPlace(message, state);
+        this.#state = { ...state, cancelKey: judgeKey(message, state.version) };
+        return undefined;
+      case "NoticeResponse":
+        this.#outbox.report({ type: "notice", notice: message.fields });
+        return undefined;
+      case "NotificationResponse":
+        this.#outbox.report({
+          type: "notification",
+          processId: message.processId,
+          channel: message.channel,
+          payload: message.payload,
+        });
+        return undefined;
+      case "ReadyForQuery":
+        this.#state = { at: "finished" };
+        return {
+          do: "finish",
+          result: {
+            parameters: state.parameters,
+            cancelKey: state.cancelKey,
+            protocolVersion: state.version,
+            authentication: state.admission,
+            transactionStatus: message.status,
+            channel: state.channel,
+            leftover: this.#deframer.take(),
+          },
+        };
+      default:
+        throw outOfPlace(message, state);
+    }
+  }
+
+  #user(): string {
+    return this.#config.startup.find(([name]) => name === "user")?.[1] ?? "";
+  }
+
+  #expect(call: string, place: State["at"]): void {
+    if (this.#state.at !== place) {
+      throw new UsageError(
+        `Cannot call ${call}(): the machine is at "${this.#state.at}", not at "${place}"`,
+      );
+    }
+  }
+
+  #expectReading(call: string): ReadingState | Extract<State, { at: "await-ssl-answer" }> {
+    const state = this.#state;
+    if (state.at === "await-ssl-answer" || isReading(state)) return state;
+    throw new UsageError(
+      `Cannot call ${call}(): the machine is at "${state.at}", where it does not read`,
+    );
+  }
+}

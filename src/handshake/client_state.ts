@@ -1,0 +1,108 @@
+import type { Admission, AuthPolicy, Challenge } from "../auth/gate.ts";
+import type { ChannelFacts } from "../auth/channel.ts";
+import type { ScramExchange, VerifiedServer } from "../auth/scram.ts";
+import type { Encryption, PgHandshakeError, Phase } from "../errors.ts";
+import type { CancelKey } from "./cancel_key.ts";
+import { PHASES, type ReadingPlace } from "./phases.ts";
+
+/** What a client start-up needs to know; time, chance and secrets come from outside. */
+export interface ClientConfig {
+  /** How this connection becomes encrypted. */
+  readonly encryption: Encryption;
+  /** Whether `N` to SSLRequest means going on in plaintext on the same socket (sslmode=prefer). */
+  readonly plaintextAfterRefusal: boolean;
+  /** The parameters of StartupMessage, in the order they are sent; `user` among them. */
+  readonly startup: readonly (readonly [string, string])[];
+  /** The protocol version to ask for, major in the upper 16 bits. */
+  readonly protocolVersion: number;
+  /** The least protocol version to accept. */
+  readonly minProtocolVersion: number;
+  /** Everything the gate judges by. */
+  readonly policy: AuthPolicy;
+  /** The channel before any encryption. */
+  readonly channel: ChannelFacts;
+  /** Fresh printable text without comma, used once: 18 octets of chance in base64, as libpq. */
+  readonly clientNonce: string;
+  /** Whether messages are reported by name. */
+  readonly traced: boolean;
+}
+
+/** What a finished start-up knows. */
+export interface SessionStart {
+  /** The last value of every run-time parameter the server reported. */
+  readonly parameters: ReadonlyMap<string, string>;
+  /** The right to cancel; undefined if the server sent no BackendKeyData. */
+  readonly cancelKey: CancelKey | undefined;
+  /** The protocol version in force, major in the upper 16 bits. */
+  readonly protocolVersion: number;
+  readonly authentication: Admission;
+  readonly transactionStatus: "I" | "T" | "E";
+  readonly channel: ChannelFacts;
+  /** Octets that arrived behind ReadyForQuery; they belong to whoever reads next. */
+  readonly leftover: Uint8Array;
+}
+
+/** What stays the same from StartupMessage on. */
+export interface Agreed {
+  readonly channel: ChannelFacts;
+  readonly version: number;
+}
+
+/** Where the client is; replaced as a whole by every step. */
+export type State =
+  | { readonly at: "idle" }
+  | { readonly at: "await-ssl-answer" }
+  | { readonly at: "await-tls" }
+  | ({ readonly at: "await-authentication"; readonly negotiated: boolean } & Agreed)
+  | ({ readonly at: "await-password"; readonly challenge: PasswordChallenge } & Agreed)
+  | ({ readonly at: "await-verdict"; readonly method: "password" | "md5" } & Agreed)
+  | ({ readonly at: "sasl-continue"; readonly scram: ScramExchange } & Agreed)
+  | ({ readonly at: "await-keys"; readonly scram: ScramExchange } & Agreed)
+  | ({ readonly at: "sasl-final"; readonly scram: ScramExchange } & Agreed)
+  | ({ readonly at: "sasl-complete"; readonly server: VerifiedServer } & Agreed)
+  | PrepareState
+  | { readonly at: "finished" }
+  | { readonly at: "failed"; readonly error: PgHandshakeError };
+
+/** A challenge that wants the password itself. */
+export type PasswordChallenge = Exclude<Challenge, { kind: "scram" }>;
+/** The states that wait for a message. */
+export type ReadingState = Extract<State, { readonly at: ReadingPlace }>;
+
+/** After AuthenticationOk. Only the gate makes an Admission, so no way past it leads here. */
+export interface PrepareState extends Agreed {
+  readonly at: "prepare";
+  readonly admission: Admission;
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly cancelKey: CancelKey | undefined;
+}
+
+/** Whether a state waits for a message. */
+export function isReading(state: State): state is ReadingState {
+  return state.at in PHASES;
+}
+
+/** The part of a state that every later one keeps. */
+export function agreed(state: Agreed): Agreed {
+  return { channel: state.channel, version: state.version };
+}
+
+/** How far the conversation has come. */
+export function phaseOf(state: State): Phase {
+  switch (state.at) {
+    case "idle":
+    case "await-ssl-answer":
+      return "negotiate";
+    case "await-tls":
+      return "tls";
+    case "await-password":
+    case "await-keys":
+      return "authenticate";
+    case "finished":
+      return "ready";
+    case "failed":
+      return state.error.phase;
+    default:
+      return PHASES[state.at].phase;
+  }
+}

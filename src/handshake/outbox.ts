@@ -1,0 +1,88 @@
+import type { BackendMessage } from "../wire/backend.ts";
+import { encodeFrontend, type FrontendMessage } from "../wire/frontend.ts";
+import { describeBackend, describeFrontend } from "./describe.ts";
+import type { HandshakeEvent, Next, Step } from "./step.ts";
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+/** Gathers what one call of a machine sends and reports, until `step()` hands it out. */
+export class Outbox {
+  readonly #traced: boolean;
+  #send: Uint8Array[] = [];
+  #events: HandshakeEvent[] = [];
+
+  /** @param traced Whether messages are reported by name; if not, describing them costs nothing. */
+  constructor(traced: boolean) {
+    this.#traced = traced;
+  }
+
+  /** Puts a message into the flight. */
+  send(message: FrontendMessage): void {
+    this.sendEncoded(encodeFrontend(message), message);
+  }
+
+  /** Puts octets into the flight that are the encoding of `message`, whose secret parts may be left out. */
+  sendEncoded(octets: Uint8Array, message: FrontendMessage): void {
+    this.#send.push(octets);
+    if (this.#traced) {
+      this.#events.push({
+        type: "message",
+        direction: "sent",
+        name: message.type,
+        octets: octets.length,
+        detail: describeFrontend(message),
+      });
+    }
+  }
+
+  /** Notes a message that came. `octets` is its length on the wire. */
+  received(message: BackendMessage, octets: number): void {
+    if (this.#traced) {
+      this.#events.push({
+        type: "message",
+        direction: "received",
+        name: message.type,
+        octets,
+        detail: describeBackend(message),
+      });
+    }
+  }
+
+  /** Notes the one octet that answers SSLRequest. */
+  receivedAnswer(answer: "S" | "N"): void {
+    if (this.#traced) {
+      this.#events.push({
+        type: "message",
+        direction: "received",
+        name: "SSLResponse",
+        octets: 1,
+        detail: { answer },
+      });
+    }
+  }
+
+  /** Notes something the caller is told whether it traces or not. */
+  report(event: HandshakeEvent): void {
+    this.#events.push(event);
+  }
+
+  /** All of it as one step; the outbox is empty afterwards. */
+  step<Result>(next: Next<Result>): Step<Result> {
+    const step = { send: joined(this.#send), events: this.#events, next };
+    this.#send = [];
+    this.#events = [];
+    return step;
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 0) return NOTHING;
+  if (parts.length === 1) return parts[0] ?? NOTHING;
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,106 @@
+import type { Phase } from "../errors.ts";
+import type { BackendMessage } from "../wire/backend.ts";
+import { BEFORE_OK_LIMITS, type FrameLimits, PREPARE_LIMITS } from "../wire/deframer.ts";
+
+/** The states of the client in which it waits for a message of the server. */
+export type ReadingPlace =
+  | "await-authentication"
+  | "await-verdict"
+  | "sasl-continue"
+  | "sasl-final"
+  | "sasl-complete"
+  | "prepare";
+
+/** What may come in one state, and how it is spoken about. */
+export interface PhaseRules {
+  /** The phase errors of this state carry. */
+  readonly phase: Phase;
+  /** The messages that have a place here; any other ends the connection. */
+  readonly legal: readonly BackendMessage["type"][];
+  /** How long a message may be here. */
+  readonly limits: FrameLimits;
+  /** What the end of the stream means here, as the second half of a sentence. */
+  readonly atEnd: string;
+  /** What to try when the stream ends here. */
+  readonly hintAtEnd: string;
+}
+
+const FIRST_REQUESTS: readonly BackendMessage["type"][] = [
+  "AuthenticationOk",
+  "AuthenticationKerberosV4",
+  "AuthenticationKerberosV5",
+  "AuthenticationCleartextPassword",
+  "AuthenticationCryptPassword",
+  "AuthenticationMD5Password",
+  "AuthenticationSCMCredential",
+  "AuthenticationGSS",
+  "AuthenticationSSPI",
+  "AuthenticationSASL",
+  "AuthenticationUnknown",
+];
+
+const MAYBE_WRONG_PASSWORD =
+  "Check the password: some poolers close the connection instead of refusing it";
+
+/**
+ * Every state that reads, and what it accepts (protocol flow, "Start-Up", PostgreSQL manual 54.2.1; stricter than
+ * libpq where design.md section 5 says so: one exchange a connection, nothing skipped).
+ */
+export const PHASES: Readonly<Record<ReadingPlace, PhaseRules>> = {
+  "await-authentication": {
+    phase: "start-up",
+    legal: [...FIRST_REQUESTS, "NegotiateProtocolVersion", "ErrorResponse"],
+    limits: BEFORE_OK_LIMITS,
+    atEnd: "before it asked for authentication",
+    hintAtEnd:
+      "The server may have crashed or be out of resources, or something that is not PostgreSQL answers there",
+  },
+  "await-verdict": {
+    phase: "authenticate",
+    legal: ["AuthenticationOk", "ErrorResponse"],
+    limits: BEFORE_OK_LIMITS,
+    atEnd: "after the password was sent",
+    hintAtEnd: MAYBE_WRONG_PASSWORD,
+  },
+  "sasl-continue": {
+    phase: "authenticate",
+    legal: ["AuthenticationSASLContinue", "ErrorResponse"],
+    limits: BEFORE_OK_LIMITS,
+    atEnd: "in the middle of the SASL exchange",
+    hintAtEnd: MAYBE_WRONG_PASSWORD,
+  },
+  "sasl-final": {
+    phase: "authenticate",
+    legal: ["AuthenticationSASLFinal", "ErrorResponse"],
+    limits: BEFORE_OK_LIMITS,
+    atEnd: "after the proof of the password was sent",
+    hintAtEnd: MAYBE_WRONG_PASSWORD,
+  },
+  "sasl-complete": {
+    phase: "authenticate",
+    legal: ["AuthenticationOk", "ErrorResponse"],
+    limits: BEFORE_OK_LIMITS,
+    atEnd: "after the SASL exchange, before AuthenticationOk",
+    hintAtEnd: "The server's log says why it closed the connection",
+  },
+  "prepare": {
+    phase: "prepare",
+    legal: [
+      "ParameterStatus",
+      "BackendKeyData",
+      "NoticeResponse",
+      "NotificationResponse",
+      "ErrorResponse",
+      "ReadyForQuery",
+    ],
+    limits: PREPARE_LIMITS,
+    atEnd: "after authentication, before ReadyForQuery",
+    hintAtEnd: "The server's log says why it closed the connection",
+  },
+};
+
+/**
+ * The most octets a server may send before ReadyForQuery. PostgreSQL sends below 2 kB; a login trigger may add
+ * notices; beyond this bound of our own it is an attack on memory.
+ */
+export const MAX_START_OCTETS: number = 8 * 1024 * 1024;

@@ -1,0 +1,41 @@
+/** C0 controls, DEL, C1 controls, and the characters that turn the direction of text around. */
+// deno-lint-ignore no-control-regex -- controls are what it looks for
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/**
+ * Text of a peer, made safe to print: control characters become visible escapes, so that neither a terminal nor
+ * a log takes orders from a server.
+ *
+ * @param text What the peer sent.
+ * @param options `keepLines` leaves line feeds and tabs alone; `max` cuts behind that many characters.
+ */
+export function printable(
+  text: string,
+  options: { readonly keepLines: boolean; readonly max: number | undefined },
+): string {
+  const cut = options.max !== undefined && text.length > options.max
+    ? `${text.slice(0, options.max)} (cut: ${text.length - options.max} more characters)`
+    : text;
+  return cut.replace(
+    UNPRINTABLE,
+    (control) =>
+      options.keepLines && (control === "\n" || control === "\t") ? control : escaped(control),
+  );
+}
+
+function escaped(control: string): string {
+  switch (control) {
+    case "\n":
+      return "\\n";
+    case "\r":
+      return "\\r";
+    case "\t":
+      return "\\t";
+    default: {
+      const code = control.charCodeAt(0);
+      return code < 0x100
+        ? `\\x${code.toString(16).padStart(2, "0")}`
+        : `\\u${code.toString(16).padStart(4, "0")}`;
+    }
+  }
+}

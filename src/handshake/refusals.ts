@@ -1,0 +1,76 @@
+import {
+  ConnectionError,
+  MessageFormatError,
+  type PgHandshakeError,
+  ProtocolError,
+} from "../errors.ts";
+import type { BackendMessage } from "../wire/backend.ts";
+import { PROTOCOL_3_0 } from "../wire/codes.ts";
+import type { Deframer } from "../wire/deframer.ts";
+import type { NoticeFields } from "../wire/notice.ts";
+import { CancelKey } from "./cancel_key.ts";
+import { phaseOf, type ReadingState } from "./client_state.ts";
+import { PHASES } from "./phases.ts";
+import { ServerError } from "./server_error.ts";
+
+/** BackendKeyData as libpq 18 takes it: 4 octets on protocol 3.0, 4 to 256 on 3.2 (getBackendKeyData). */
+export function judgeKey(
+  message: Extract<BackendMessage, { type: "BackendKeyData" }>,
+  version: number,
+): CancelKey {
+  const { processId, secretKey } = message;
+  if (version === PROTOCOL_3_0 && secretKey.length !== 4) {
+    throw new MessageFormatError(
+      "BackendKeyData",
+      `its key has ${secretKey.length} octets where protocol 3.0 has 4`,
+    );
+  }
+  return new CancelKey(processId, secretKey);
+}
+
+/** The error for a message that has no place in a state. */
+export function outOfPlace(message: BackendMessage, state: ReadingState): ProtocolError {
+  const { legal, phase } = PHASES[state.at];
+  return new ProtocolError(
+    `Cannot take ${message.type} now: expected ${legal.join(", ")}`,
+    { phase },
+  );
+}
+
+/** The error for a first message that cannot be one. */
+export function notPostgresql(cause: MessageFormatError): ProtocolError {
+  return new ProtocolError(
+    "Cannot read the server's first message: it is not PostgreSQL's protocol",
+    {
+      code: "not-postgresql",
+      phase: "start-up",
+      cause,
+      hint: "Check host and port: this does not look like a PostgreSQL server",
+    },
+  );
+}
+
+/** The server's refusal, with advice where its text would puzzle. */
+export function serverError(state: ReadingState, fields: NoticeFields): ServerError {
+  const versionRefused = state.at === "await-authentication" && state.version > PROTOCOL_3_0 &&
+    (fields.sqlState === "08P01" || fields.sqlState === "0A000");
+  const advice = versionRefused
+    ? "This server or pooler may not know the protocol version that was asked for: try max_protocol_version=3.0"
+    : undefined;
+  return new ServerError(fields, phaseOf(state), advice);
+}
+
+/** The error for a stream that ends in a state: an unterminated protocol-2 error, or no word at all. */
+export function endedIn(state: ReadingState, deframer: Deframer): PgHandshakeError {
+  const text = deframer.legacyErrorAtEnd();
+  if (text !== undefined && state.at !== "prepare") {
+    return new ServerError({ message: text.trim() }, phaseOf(state));
+  }
+  const rules = PHASES[state.at];
+  const middle = deframer.held > 0 ? ", in the middle of a message" : "";
+  return new ConnectionError(
+    "connection-lost",
+    `server closed the connection unexpectedly ${rules.atEnd}${middle}`,
+    { phase: rules.phase, hint: rules.hintAtEnd },
+  );
+}

@@ -1,0 +1,268 @@
+/**
+ * Sockets by `node:net` and `node:tls`, on Node, Deno and Bun. This is the adapter with every ability; importing it is
+ * what loads `node:net`, its first TLS handshake what loads `node:tls`.
+ *
+ * @module
+ */
+
+import { connect as connectSocket, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { TlsFacts } from "../auth/channel.ts";
+import { ConfigError, UsageError } from "../errors.ts";
+import { checkAddress, endpointOf, kernelPath } from "./endpoint.ts";
+import {
+  abortedFailure,
+  codeOf,
+  dialFailure,
+  earlyEndFailure,
+  isPermissionFailure,
+  lostFailure,
+  nameFailure,
+  tlsFailure,
+  unreadOctetsFailure,
+} from "./failures.ts";
+import { Inbox } from "./inbox.ts";
+import { nodeTlsOptions } from "./node_tls.ts";
+import { Pending } from "./pending.ts";
+import { checkTlsRequest, tlsVersion } from "./requests.ts";
+import type { Abilities, Adapter, Address, Endpoint, TlsRequest, Transport } from "./transport.ts";
+
+const ON_DENO = "Deno" in globalThis;
+const ON_BUN = "Bun" in globalThis;
+const PLATFORM = globalThis.process.platform;
+
+/** What `node:net` and `node:tls` can do on the runtime this runs on. */
+const ABILITIES: Abilities = {
+  unix: PLATFORM !== "win32",
+  abstractUnix: PLATFORM === "linux",
+  serverCertificate: true,
+  verify: ["none", "ca", "full"],
+  exclusiveRoots: true,
+  clientCertificate: true,
+  // rustls and BoringSSL end at TLSv1.2.
+  versionBounds: ON_DENO || ON_BUN
+    ? ["TLSv1.2", "TLSv1.3"]
+    : ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"],
+  withoutSni: true,
+};
+
+/** Opens sockets by `node:net` and `node:tls`, whatever the runtime. */
+export const nodeAdapter: Adapter = { name: "node", abilities: ABILITIES, resolve, dial };
+
+async function resolve(host: string): Promise<readonly string[]> {
+  const { lookup } = await import("node:dns");
+  return await new Promise((done, fail) => {
+    lookup(host, { all: true, verbatim: true }, (error, addresses) => {
+      if (error === null || error === undefined) return done(addresses.map((one) => one.address));
+      if (ON_DENO && (isPermissionFailure(error) || codeOf(error) === "EPERM")) {
+        return fail(
+          new ConfigError(
+            `Cannot look up "${host}": Deno needs the permission "--allow-net=${host}"`,
+            { code: "missing-permission", keyword: "host", phase: "resolve", cause: error },
+          ),
+        );
+      }
+      fail(nameFailure(host, error));
+    });
+  });
+}
+
+async function dial(address: Address, signal?: AbortSignal): Promise<Transport> {
+  checkAddress(address);
+  if (signal?.aborted) throw abortedFailure(address, "dial", signal.reason);
+  return await new Promise((done, fail) => {
+    let socket: Socket;
+    try {
+      socket = connectSocket(
+        address.kind === "tcp"
+          ? { host: address.host, port: address.port, allowHalfOpen: true }
+          : { path: kernelPath(address.path), allowHalfOpen: true },
+      );
+    } catch (error) {
+      // Deno throws here when a permission for a Unix socket is missing.
+      return fail(dialFailure(address, error));
+    }
+    const settle = (): void => {
+      signal?.removeEventListener("abort", onAbort);
+      socket.off("connect", onConnect);
+      socket.off("close", onClose);
+    };
+    const onAbort = (): void => {
+      settle();
+      socket.destroy();
+      fail(abortedFailure(address, "dial", signal?.reason));
+    };
+    const onConnect = (): void => {
+      settle();
+      // Without it a message written in two parts waits 40 ms for a delayed acknowledgement.
+      if (address.kind === "tcp") socket.setNoDelay(true);
+      const transport = new NodeTransport(socket, address);
+      socket.off("error", onError);
+      done(transport);
+    };
+    // Stays for good when dialing fails: a destroyed socket may still report an error.
+    const onError = (error: unknown): void => {
+      settle();
+      fail(dialFailure(address, error));
+    };
+    const onClose = (): void => onError({ code: "ECONNABORTED" });
+    signal?.addEventListener("abort", onAbort, { once: true });
+    socket.once("connect", onConnect);
+    socket.on("error", onError);
+    socket.once("close", onClose);
+  });
+}
+
+/** A connected `node:net` socket, later the `node:tls` socket over it. */
+class NodeTransport implements Transport {
+  readonly endpoint: Endpoint;
+  readonly #address: Address;
+  readonly #pending = new Pending();
+  readonly #inbox = new Inbox({
+    pause: () => this.#socket.pause(),
+    resume: () => this.#socket.resume(),
+  });
+  #socket: Socket;
+  #state: "plain" | "handshake" | "tls" | "closed" = "plain";
+  #writeClosed = false;
+  /** Stops octets of the present socket from coming in. */
+  #ignore: () => void;
+
+  constructor(socket: Socket, address: Address) {
+    this.#socket = socket;
+    this.#address = address;
+    this.endpoint = endpointOf(address, socket.remoteAddress);
+    this.#ignore = this.#listen(socket);
+  }
+
+  read(): Promise<Uint8Array | undefined> {
+    return this.#inbox.read();
+  }
+
+  write(octets: Uint8Array): Promise<void> {
+    if (this.#writeClosed && this.#state !== "closed") {
+      return Promise.reject(new UsageError("Cannot write: this side is closed"));
+    }
+    return this.#pending.run((done, fail) => {
+      this.#socket.write(octets, (error) => {
+        if (error) fail(lostFailure(this.#address, error));
+        else done(undefined);
+      });
+    });
+  }
+
+  closeWrite(): Promise<void> {
+    if (this.#writeClosed && this.#state !== "closed") return Promise.resolve();
+    this.#writeClosed = true;
+    return this.#pending.run((done) => {
+      this.#socket.end(() => done(undefined));
+    });
+  }
+
+  async startTls(request: TlsRequest): Promise<TlsFacts> {
+    checkTlsRequest("node", ABILITIES, request);
+    this.#checkIdle();
+    const address = this.#address;
+    const tls = await import("node:tls");
+    let options: Awaited<ReturnType<typeof nodeTlsOptions>>;
+    try {
+      options = await nodeTlsOptions(address, request);
+    } catch (error) {
+      throw this.#break(error as Error);
+    }
+    this.#checkIdle();
+    // From here to tls.connect nothing is awaited, so that no octet can slip between the check and the handshake.
+    if (this.#inbox.held > 0) throw this.#break(unreadOctetsFailure(address, this.#inbox.held));
+    if (this.#inbox.over) throw this.#break(earlyEndFailure(address));
+    return await this.#pending.run((done, fail) => {
+      const plain = this.#socket;
+      this.#ignore();
+      this.#state = "handshake";
+      let secure: TLSSocket;
+      try {
+        secure = tls.connect({ ...options, socket: plain });
+      } catch (error) {
+        return fail(this.#break(tlsFailure(address, error)));
+      }
+      this.#socket = secure;
+      secure.once("secureConnect", () => {
+        if (this.#state !== "handshake") return;
+        this.#state = "tls";
+        done(factsOf(secure, request));
+      });
+      this.#ignore = this.#listen(secure);
+    });
+  }
+
+  close(): void {
+    const aborted = abortedFailure(this.#address, "transport");
+    this.#break(aborted);
+    this.#inbox.abort(aborted);
+  }
+
+  /** Ends everything with an error and releases the socket. */
+  #break(error: Error): Error {
+    this.#state = "closed";
+    this.#pending.end(error);
+    this.#inbox.end(error);
+    this.#socket.destroy();
+    return error;
+  }
+
+  /** Refuses to start TLS while something else is going on. */
+  #checkIdle(): void {
+    if (this.#pending.failure !== undefined) throw this.#pending.failure;
+    if (this.#state !== "plain") {
+      throw new UsageError("Cannot start TLS: this connection has started it before");
+    }
+    if (this.#inbox.reading) throw new UsageError("Cannot start TLS: a read is still pending");
+  }
+
+  #listen(socket: Socket): () => void {
+    const current = (): boolean => socket === this.#socket && this.#state !== "closed";
+    const onData = (chunk: Uint8Array): void => {
+      // A plain Uint8Array: slice() of a Buffer would not copy.
+      const octets = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      if (current()) this.#inbox.push(octets);
+    };
+    const onEnd = (): void => {
+      if (!current()) return;
+      if (this.#state === "handshake") this.#break(earlyEndFailure(this.#address));
+      else this.#inbox.end();
+    };
+    socket.on("data", onData);
+    socket.on("end", onEnd);
+    // Never removed: Node reports errors also after destroy(), and an unheard one ends the process.
+    socket.on("error", (error) => {
+      if (!current()) return;
+      const failure = this.#state === "handshake"
+        ? tlsFailure(this.#address, error)
+        : lostFailure(this.#address, error);
+      this.#break(failure);
+    });
+    socket.on("close", () => {
+      if (!current()) return;
+      if (this.#state === "handshake") this.#break(earlyEndFailure(this.#address));
+      else {
+        this.#inbox.end();
+        this.#break(lostFailure(this.#address, { code: "EPIPE" }));
+      }
+    });
+    return () => {
+      socket.off("data", onData);
+      socket.off("end", onEnd);
+    };
+  }
+}
+
+function factsOf(socket: TLSSocket, request: TlsRequest): TlsFacts {
+  // Typed as always there; a handshake without a certificate yields an empty object.
+  const raw: Uint8Array | undefined = socket.getPeerCertificate()?.raw;
+  return {
+    protocol: tlsVersion(socket.getProtocol()),
+    cipher: socket.getCipher()?.name,
+    alpn: socket.alpnProtocol || undefined,
+    verified: request.verify === "none" ? "none" : "ca",
+    serverCertificate: raw === undefined ? undefined : new Uint8Array(raw),
+  };
+}

@@ -1,0 +1,84 @@
+import type { TlsVersion } from "../auth/channel.ts";
+import { ConfigError, UsageError } from "../errors.ts";
+import { isIpLiteral } from "./endpoint.ts";
+import type { Abilities, TlsRequest } from "./transport.ts";
+
+/** Oldest first. */
+const VERSIONS: readonly TlsVersion[] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
+
+/** The labels OpenSSL reads certificates from (PEM_read_bio_X509_AUX). */
+const CERTIFICATE_PEM = /^-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----/m;
+
+/** What a runtime calls a TLS version, if it is one we know. */
+export function tlsVersion(name: string | null | undefined): TlsVersion | undefined {
+  return VERSIONS.find((version) => version === name);
+}
+
+/** Whether the first version is older than the second. */
+export function isOlder(first: TlsVersion, second: TlsVersion): boolean {
+  return VERSIONS.indexOf(first) < VERSIONS.indexOf(second);
+}
+
+/**
+ * Refuses a TLS request an adapter cannot honour exactly, so that nothing is weakened silently. `connect` compares
+ * policy with abilities before dialing; this is the last line behind it.
+ *
+ * @param name The adapter's name.
+ * @param abilities What it can do.
+ * @param request What is asked.
+ * @throws {ConfigError} `unsupported-setting`, naming the keyword to blame; `invalid-setting` for roots without one.
+ * @throws {UsageError} If the request contradicts itself.
+ */
+export function checkTlsRequest(name: string, abilities: Abilities, request: TlsRequest): void {
+  const { serverName, host, verify, minVersion, maxVersion } = request;
+  if (serverName !== undefined && (serverName === "" || isIpLiteral(serverName))) {
+    // RFC 6066, section 3: "Literal IPv4 and IPv6 addresses are not permitted".
+    throw new UsageError(`Cannot send server name "${serverName}": SNI carries host names only`);
+  }
+  if (!abilities.verify.includes(verify)) {
+    const can = abilities.verify.map((kind) => `"${kind}"`).join(", ");
+    refuse(name, "sslmode", `certificates can be verified as ${can}, not as "${verify}"`);
+  }
+  if (request.roots !== "system" && !abilities.exclusiveRoots) {
+    refuse(name, "sslrootcert", "roots of one's own cannot replace the system's");
+  }
+  if (request.roots !== "system" && !CERTIFICATE_PEM.test(request.roots.pem)) {
+    // Node would take an empty text for "the system's roots".
+    throw new ConfigError("Cannot use the roots of sslrootcert: they hold no PEM certificate", {
+      keyword: "sslrootcert",
+      phase: "tls",
+    });
+  }
+  if (request.identity !== undefined && !abilities.clientCertificate) {
+    refuse(name, "sslcert", "a client certificate cannot be presented");
+  }
+  if (
+    serverName === undefined && !abilities.withoutSni && !(host !== undefined && isIpLiteral(host))
+  ) {
+    refuse(name, "sslsni", "the server name cannot be left out");
+  }
+  // No runtime speaks less than TLSv1.2 unless told to, and none more than TLSv1.3: such bounds hold by themselves.
+  if (
+    minVersion !== undefined && isOlder("TLSv1.2", minVersion) &&
+    !abilities.versionBounds.includes(minVersion)
+  ) {
+    refuse(name, "ssl_min_protocol_version", `"${minVersion}" cannot be set`);
+  }
+  if (
+    maxVersion !== undefined && maxVersion !== "TLSv1.3" &&
+    !abilities.versionBounds.includes(maxVersion)
+  ) {
+    refuse(name, "ssl_max_protocol_version", `"${maxVersion}" cannot be set`);
+  }
+  if (minVersion !== undefined && maxVersion !== undefined && isOlder(maxVersion, minVersion)) {
+    throw new UsageError(`Cannot start TLS: minVersion "${minVersion}" is above "${maxVersion}"`);
+  }
+}
+
+function refuse(name: string, keyword: string, problem: string): never {
+  throw new ConfigError(`Cannot honour ${keyword} on the "${name}" transport: ${problem}`, {
+    code: "unsupported-setting",
+    keyword,
+    phase: "tls",
+  });
+}

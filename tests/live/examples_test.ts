@@ -1,0 +1,107 @@
+import "../support/guard.ts";
+import { test } from "node:test";
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { certificatePath } from "../support/certificates.ts";
+import { execute, type Outcome } from "../support/execute.ts";
+import { liveServers } from "../support/live.ts";
+import { PASSWORD, SCRAM_PASSWORD } from "../support/postgres.ts";
+import { repositoryRoot } from "../support/repository.ts";
+
+const live = await liveServers();
+const ca = certificatePath("ca.crt");
+
+/** The build for Node 20 leaves the examples out: they use what is newer. */
+const skip = import.meta.url.endsWith(".js") ? "runs on Deno, Bun and Node 26 only" : live.skip(18);
+
+function run(example: string, ...args: readonly string[]): Promise<Outcome> {
+  const flags = "Deno" in globalThis ? ["run", "--quiet", "--no-check", "-A"] : [];
+  const file = join(repositoryRoot(), "examples", example);
+  return execute(process.execPath, [...flags, file, ...args], {
+    environment: { ...process.env, NO_COLOR: "1" },
+  });
+}
+
+function uri(who: string, parameters: string): string {
+  return `postgres://${who}@127.0.0.1:${live.get(18).port}/app?${parameters}`;
+}
+
+test("examples/connect.ts opens a verified session bound to its channel", { skip }, async () => {
+  const target = uri(`scram_user:${SCRAM_PASSWORD}`, `sslmode=verify-full&sslrootcert=${ca}`);
+  const { code, output } = await run("connect.ts", target);
+  assert.equal(code, 0, output);
+  assert.match(output, /^server {3}18\./m);
+  assert.match(output, /^method {3}scram-sha-256, bound to the channel$/m);
+  assert.match(output, /^channel {2}TLSv1\.3, \S+, verified: full$/m);
+  assert.match(output, /^columns {2}current_user, nothing$/m);
+  assert.match(output, /^row {6}\["scram_user",null\]$/m);
+});
+
+test("examples/connect.ts says why it was refused, without the password", { skip }, async () => {
+  const { code, output } = await run(
+    "connect.ts",
+    uri("scram_user:guesswork", "sslmode=disable"),
+  );
+  assert.equal(code, 1, output);
+  assert.match(output, /password authentication failed for user "scram_user"/);
+  assert.match(output, /\(server-error, SQLSTATE 28P01, at "authenticate"\)/);
+  assert.doesNotMatch(output, /guesswork/);
+});
+
+test("examples/password_callback.ts is asked for the password and gives it", { skip }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "pg-handshake-example-"));
+  try {
+    const file = join(folder, "password.txt");
+    writeFileSync(file, `${PASSWORD}\n`);
+    const { code, output } = await run(
+      "password_callback.ts",
+      uri("md5_user", "sslmode=disable"),
+      file,
+    );
+    assert.equal(code, 0, output);
+    assert.match(output, /wants md5_user's password for app \(md5\)/);
+    assert.match(output, /^connected, method md5$/m);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("examples/own_io.ts runs the machine over its own sockets", { skip }, async () => {
+  const { port } = live.get(18);
+  const { code, output } = await run(
+    "own_io.ts",
+    "localhost",
+    String(port),
+    "scram_user",
+    SCRAM_PASSWORD,
+    "app",
+    ca,
+  );
+  assert.equal(code, 0, output);
+  assert.match(output, /^method {3}scram-sha-256, bound: true$/m);
+  assert.match(output, /^channel {2}TLSv1\.3$/m);
+});
+
+test(
+  "examples/own_io.ts refuses a certificate of an authority it was not given",
+  { skip },
+  async () => {
+    const { port } = live.get(18);
+    const other = certificatePath("other-ca.crt");
+    const { code, output } = await run(
+      "own_io.ts",
+      "127.0.0.1",
+      String(port),
+      "scram_user",
+      SCRAM_PASSWORD,
+      "app",
+      other,
+    );
+    assert.notEqual(code, 0, output);
+    assert.match(output, /self.signed certificate/i);
+    assert.doesNotMatch(output, /^method/m);
+  },
+);
