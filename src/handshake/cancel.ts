@@ -76,6 +76,7 @@ export class CancelHandshake implements Machine<undefined> {
 
   receive(octets: Uint8Array): Step<undefined> {
     return this.#step("receive", ["await-ssl-answer", "await-end"], () => {
+      if (octets.length === 0) return READ;
       if (this.#state.at === "await-end") {
         throw new ProtocolError(
           `Cannot cancel: the server sent ${octets.length} octets where it only closes the connection`,
@@ -109,7 +110,11 @@ export class CancelHandshake implements Machine<undefined> {
   }
 
   answer(answer: Answer): Step<undefined> {
-    throw new UsageError(`Cannot take an answer of kind "${answer.kind}": a cancel asks for none`);
+    return this.#step("answer", [this.#state.at], () => {
+      throw new UsageError(
+        `Cannot take an answer of kind "${answer.kind}": a cancel asks for none`,
+      );
+    });
   }
 
   #request(channel: ChannelFacts): Next<undefined> {

@@ -15,6 +15,8 @@ import {
 } from "../errors.ts";
 import { type BackendMessage, decodeBackend } from "../wire/backend.ts";
 import { Deframer, type Frame } from "../wire/deframer.ts";
+import { encodeFrontend } from "../wire/frontend.ts";
+import type { StartupMessage } from "../wire/startup.ts";
 import { encodeText } from "../wire/text.ts";
 import {
   type Agreed,
@@ -35,6 +37,10 @@ import { endedIn, judgeKey, notPostgresql, outOfPlace, serverError } from "./ref
 import type { Answer, Machine, Next, Step } from "./step.ts";
 
 const READ: Next<never> = { do: "read" };
+/** The type octet and the length word. */
+const FRAME_HEADER = 5;
+/** RFC 5802 section 7, `printable`; 512 leaves the server's half room in a SASLResponse. */
+const NONCE = /^[\x21-\x2b\x2d-\x7e]{1,512}$/;
 
 /**
  * The client's side of start-up, from the first octet to ReadyForQuery, as PostgreSQL's manual describes it
@@ -54,17 +60,29 @@ export class ClientHandshake implements Machine<SessionStart> {
   readonly #gate: Gate;
   readonly #deframer = new Deframer();
   readonly #outbox: Outbox;
+  readonly #startup: StartupMessage;
+  readonly #startupOctets: Uint8Array;
   #state: State = { at: "idle" };
-  #octetsReceived = 0;
+  #octetsTaken = 0;
 
   /**
    * @param config Everything but secrets.
    * @throws {ConfigError} If the policies contradict each other.
+   * @throws {UsageError} If StartupMessage cannot be made of `startup`, or the nonce is none.
    */
   constructor(config: ClientConfig) {
     this.#config = config;
     this.#gate = new Gate(config.policy);
     this.#outbox = new Outbox(config.traced);
+    // Mistakes of our caller show here, not in the middle of a conversation.
+    const { protocolVersion: version, startup: parameters } = config;
+    this.#startup = { type: "StartupMessage", version, parameters };
+    this.#startupOctets = encodeFrontend(this.#startup);
+    if (!NONCE.test(config.clientNonce)) {
+      throw new UsageError(
+        "Cannot use the client nonce: it must be 1 to 512 printable ASCII characters without a comma",
+      );
+    }
   }
 
   /** How far the conversation has come, for errors of the caller's own (time, sockets). */
@@ -92,7 +110,6 @@ export class ClientHandshake implements Machine<SessionStart> {
   receive(octets: Uint8Array): Step<SessionStart> {
     return this.#step(() => {
       this.#expectReading("receive");
-      this.#octetsReceived += octets.length;
       this.#deframer.push(octets);
       return this.#advance();
     });
@@ -148,8 +165,8 @@ export class ClientHandshake implements Machine<SessionStart> {
 
   #startUp(channel: ChannelFacts): Next<SessionStart> {
     this.#gate.judgeChannel(channel);
-    const version = this.#config.protocolVersion;
-    this.#outbox.send({ type: "StartupMessage", version, parameters: this.#config.startup });
+    const { version } = this.#startup;
+    this.#outbox.sendEncoded(this.#startupOctets, this.#startup);
     this.#state = { at: "await-authentication", channel, version, negotiated: false };
     return READ;
   }
@@ -163,15 +180,16 @@ export class ClientHandshake implements Machine<SessionStart> {
         continue;
       }
       if (!isReading(state)) return this.#pausedAt(state);
-      if (this.#octetsReceived > MAX_START_OCTETS) {
+      const frame = this.#nextFrame(state);
+      if (frame === undefined) return READ;
+      this.#octetsTaken += frame.body.length + FRAME_HEADER;
+      if (this.#octetsTaken > MAX_START_OCTETS) {
         throw new ProtocolError(
           `Cannot take more than ${MAX_START_OCTETS} octets before ReadyForQuery`,
         );
       }
-      const frame = this.#nextFrame(state);
-      if (frame === undefined) return READ;
       const message = decodeBackend(frame);
-      this.#outbox.received(message, frame.body.length + 5);
+      this.#outbox.received(message, frame.body.length + FRAME_HEADER);
       if (!PHASES[state.at].legal.includes(message.type)) throw outOfPlace(message, state);
       const next = this.#onMessage(state, message);
       if (next !== undefined) return next;

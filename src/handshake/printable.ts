@@ -14,13 +14,20 @@ export function printable(
   options: { readonly keepLines: boolean; readonly max: number | undefined },
 ): string {
   const cut = options.max !== undefined && text.length > options.max
-    ? `${text.slice(0, options.max)} (cut: ${text.length - options.max} more characters)`
+    ? `${wholeCharacters(text.slice(0, options.max))} (cut: ${
+      text.length - options.max
+    } more characters)`
     : text;
   return cut.replace(
     UNPRINTABLE,
     (control) =>
       options.keepLines && (control === "\n" || control === "\t") ? control : escaped(control),
   );
+}
+
+/** A cut in the middle of a surrogate pair would leave half a character. */
+function wholeCharacters(text: string): string {
+  return text.isWellFormed() ? text : text.slice(0, -1);
 }
 
 function escaped(control: string): string {

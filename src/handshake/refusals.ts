@@ -63,7 +63,7 @@ export function serverError(state: ReadingState, fields: NoticeFields): ServerEr
 /** The error for a stream that ends in a state: an unterminated protocol-2 error, or no word at all. */
 export function endedIn(state: ReadingState, deframer: Deframer): PgHandshakeError {
   const text = deframer.legacyErrorAtEnd();
-  if (text !== undefined && state.at !== "prepare") {
+  if (text !== undefined) {
     return new ServerError({ message: text.trim() }, phaseOf(state));
   }
   const rules = PHASES[state.at];

@@ -36,7 +36,7 @@ export class ServerError extends PgHandshakeError {
    */
   constructor(fields: NoticeFields, phase: Phase, advice?: string) {
     const clean = cleaned(fields, phase);
-    const text = clean.message ?? "the server sent an error without a message";
+    const text = clean.message || "the server sent an error without a message";
     super("server-error", text, {
       phase,
       ...(advice === undefined ? {} : { hint: advice }),

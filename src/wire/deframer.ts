@@ -142,10 +142,13 @@ export class Deframer {
     return decodeText(this.take()).trim();
   }
 
-  /** Takes out everything that is held. */
+  /**
+   * Takes out everything that is held: a copy, as what stands beside it in our block is not the caller's business
+   * (the cancel key among it).
+   */
   take(): Uint8Array {
     this.#scanned = undefined;
-    return this.#cut(this.#held);
+    return this.#cut(this.#held).slice();
   }
 
   /**
