@@ -27,7 +27,10 @@ export type {
   TargetObject,
 } from "./src/connect/options.ts";
 export { Session } from "./src/connect/session.ts";
-export type { ConnectReport, DetachedSession, SessionFacts } from "./src/connect/session.ts";
+export type { DetachedSession, SessionFacts } from "./src/connect/session.ts";
+export { ConnectReport } from "./src/connect/report.ts";
+export { ping } from "./src/connect/ping.ts";
+export type { PingStatus } from "./src/connect/ping.ts";
 export type { QueryResult } from "./src/connect/simple_query.ts";
 export {
   ConfigError,
@@ -52,6 +55,11 @@ export { ServerError } from "./src/handshake/server_error.ts";
 export { CancelKey } from "./src/handshake/cancel_key.ts";
 export type { ServerVersion } from "./src/handshake/server_version.ts";
 export { parseConnectionString } from "./src/settings/parse.ts";
+export { formatConnectionString } from "./src/settings/format_connection_string.ts";
+export { escapeOption } from "./src/settings/run_time_parameters.ts";
+export { redact } from "./src/settings/parameters.ts";
+export { resolveSettings } from "./src/settings/resolve.ts";
+export type { Settings, SettingsContext } from "./src/settings/resolve.ts";
 export type { ConnectionParameters } from "./src/settings/parse.ts";
 export type { ChannelFacts, TlsFacts, TlsVersion, Verification } from "./src/auth/channel.ts";
 export type { Admission } from "./src/auth/gate.ts";
@@ -62,6 +70,8 @@ export type {
   Adapter,
   Address,
   Endpoint,
+  KeepAlive,
+  SocketOptions,
   TlsIdentity,
   TlsRequest,
   Transport,

@@ -29,7 +29,7 @@ export type Phase =
  * The stable codes and the SQLSTATE each carries (class 08 connection exceptions, class 28 invalid
  * authorization; PostgreSQL manual, appendix A). The README explains each.
  */
-const SQLSTATE_OF = {
+const SQLSTATE_OF: Readonly<Record<ErrorCode, string>> = {
   "invalid-setting": "08001",
   "unsupported-setting": "08001",
   "missing-permission": "08001",
@@ -55,14 +55,45 @@ const SQLSTATE_OF = {
   "certificate-name": "08001",
   "alpn-missing": "08001",
   "connection-lost": "08006",
+  "session-attrs": "08004",
   "timeout": "08001",
   "aborted": "08000",
   "server-error": "08004",
   "all-failed": "08001",
-} as const;
+};
 
 /** The stable name of what went wrong; the README lists them. */
-export type ErrorCode = keyof typeof SQLSTATE_OF;
+export type ErrorCode =
+  | "invalid-setting"
+  | "unsupported-setting"
+  | "missing-permission"
+  | "misuse"
+  | "session-closed"
+  | "malformed-message"
+  | "protocol-violation"
+  | "not-postgresql"
+  | "protocol-version"
+  | "auth-forbidden"
+  | "auth-unsupported"
+  | "cleartext-forbidden"
+  | "channel-binding"
+  | "server-not-verified"
+  | "scram-limit"
+  | "password-missing"
+  | "password-unavailable"
+  | "name-not-found"
+  | "dial-failed"
+  | "tls-refused"
+  | "tls-failed"
+  | "certificate-untrusted"
+  | "certificate-name"
+  | "alpn-missing"
+  | "connection-lost"
+  | "session-attrs"
+  | "timeout"
+  | "aborted"
+  | "server-error"
+  | "all-failed";
 
 /** How a connection becomes encrypted: not at all, by SSLRequest, or with TLS from its first octet. */
 export type Encryption = "plain" | "ssl-request" | "direct-tls";
@@ -73,7 +104,9 @@ export interface AttemptReport {
   readonly host: string;
   /** The address dialed: an IP address, or the name where the runtime resolves while dialing; a socket's path. */
   readonly address: string;
+  /** The port; for Unix sockets the number in the name of the socket. */
   readonly port: number;
+  /** How the connection was to become encrypted. */
   readonly encryption: Encryption;
   /** How far it came. */
   readonly phase: Phase;
@@ -105,6 +138,8 @@ export abstract class PgHandshakeError extends Error {
   declare readonly attempts?: readonly AttemptReport[];
 
   /**
+   * Called by the classes below.
+   *
    * @param code The stable name of what went wrong.
    * @param message Action first, quotes around values, no secret.
    * @param details Phase, cause and hint.
@@ -129,6 +164,8 @@ export class ConfigError extends PgHandshakeError {
   readonly keyword: string | undefined;
 
   /**
+   * Blames a setting.
+   *
    * @param message What was wrong and what was expected.
    * @param details The keyword to blame, and the code where it is not `invalid-setting`.
    */
@@ -146,6 +183,7 @@ export class ConfigError extends PgHandshakeError {
 
 /** The calling code is at fault: calls in the wrong order, an argument out of range. */
 export class UsageError extends PgHandshakeError {
+  /** Says what the calling code did, and what it may do instead. */
   constructor(
     message: string,
     details: ErrorDetails & { code?: "misuse" | "session-closed" } = {},
@@ -159,6 +197,7 @@ export class MessageFormatError extends PgHandshakeError {
   /** The message's name, as in PostgreSQL's manual. */
   readonly messageName: string;
 
+  /** Names the message and what is wrong with it; the octets themselves are not shown. */
   constructor(messageName: string, problem: string, details: ErrorDetails = {}) {
     super("malformed-message", `Cannot read ${messageName}: ${problem}`, details);
     this.messageName = messageName;
@@ -167,6 +206,7 @@ export class MessageFormatError extends PgHandshakeError {
 
 /** The peer sent a well-formed message that has no place here. */
 export class ProtocolError extends PgHandshakeError {
+  /** Says what came, and what could have come. */
   constructor(
     message: string,
     details: ErrorDetails & {
@@ -190,6 +230,7 @@ export type PolicyCode =
 
 /** Our side refused to go on: what the server asked for may not, or cannot, be answered. */
 export class PolicyError extends PgHandshakeError {
+  /** Says what was asked for, and why it is not answered. */
   constructor(code: PolicyCode, message: string, details: ErrorDetails = {}) {
     super(code, message, { phase: "authenticate", ...details });
   }
@@ -205,11 +246,13 @@ export type ConnectionCode =
   | "certificate-name"
   | "alpn-missing"
   | "connection-lost"
+  | "session-attrs"
   | "timeout"
   | "aborted";
 
 /** The way to the server failed: name, socket, TLS, end of stream, deadline. */
 export class ConnectionError extends PgHandshakeError {
+  /** Says where the way broke, and what to check. */
   constructor(code: ConnectionCode, message: string, details: ErrorDetails = {}) {
     super(code, message, { phase: "dial", ...details });
   }
@@ -232,12 +275,20 @@ export function locate(error: PgHandshakeError, phase: Phase): void {
  * error of the attempt that ended it, the last, and `code`, `sqlState` and `phase` are that error's.
  */
 export class ConnectError extends AggregateError {
+  /** The stable name of what ended the last attempt. */
   readonly code: ErrorCode;
+  /** The SQLSTATE of the last attempt. */
   readonly sqlState: string;
+  /** How far the last attempt had come. */
   readonly phase: Phase;
+  /** What was tried, in order, each with its error. */
   readonly attempts: readonly AttemptReport[];
 
-  /** @param attempts What was tried, in order, each with its error; at least one. */
+  /**
+   * Makes one error of many.
+   *
+   * @param attempts What was tried, in order, each with its error; at least one.
+   */
   constructor(attempts: readonly AttemptReport[]) {
     const errors = attempts.flatMap(({ error }) => error === undefined ? [] : [error]);
     const last = errors.at(-1);
@@ -252,9 +303,11 @@ export class ConnectError extends AggregateError {
 
 /** One attempt as libpq words it: where, then why it failed. */
 export function attemptText(attempt: AttemptReport): string {
-  const { host, address, port, error } = attempt;
+  const { host, address, port, error, durationMs } = attempt;
   const where = host.startsWith("/") || host.startsWith("@")
     ? `connection to server on socket "${address}"`
     : `connection to server at "${host}"${address === host ? "" : ` (${address})`}, port ${port}`;
-  return `${where} failed: ${error?.message ?? "no error"}`;
+  return error === undefined
+    ? `${where} succeeded after ${durationMs.toFixed(1)} ms`
+    : `${where} failed: ${error.message}`;
 }

@@ -142,8 +142,10 @@ test("deno.json and package.json agree on version and entries", () => {
 
 test("every error code is explained in the README", () => {
   const text = readFileSync(join(ROOT, "src/errors.ts"), "utf8");
-  const table = text.slice(text.indexOf("SQLSTATE_OF"), text.indexOf("} as const"));
-  const codes = [...table.matchAll(/"([a-z-]+)": "/g)].map((found) => found[1]);
+  const table = text.slice(text.indexOf("const SQLSTATE_OF"));
+  const codes = [...table.slice(0, table.indexOf("};")).matchAll(/"([a-z-]+)": "/g)].map((found) =>
+    found[1]
+  );
   assert.ok(codes.length > 20);
   const readme = readFileSync(join(ROOT, "README.md"), "utf8");
   assert.deepEqual(codes.filter((code) => !readme.includes(`\`${code}\``)), []);

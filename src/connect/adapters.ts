@@ -1,14 +1,13 @@
-import { ConfigError } from "../errors.ts";
+import type { HostEntry } from "../settings/hosts.ts";
 import type { Settings } from "../settings/resolve.ts";
-import type { Abilities, Adapter } from "../transport/transport.ts";
-import type { TlsPolicy } from "./tls_request.ts";
-
-/** One thing a connection needs of an adapter, and whom to blame if it is missing. */
-interface Need {
-  readonly keyword: string;
-  readonly what: string;
-  met(abilities: Abilities): boolean;
-}
+import {
+  type UnmetNeed,
+  unmetSocketNeed,
+  unmetTlsNeed,
+  unsupportedBy,
+} from "../transport/requests.ts";
+import type { Abilities, Adapter, SocketOptions } from "../transport/transport.ts";
+import { type TlsPolicy, tlsRequestFor } from "./tls_request.ts";
 
 /**
  * Picks the adapter that can honour the settings exactly, before anything is dialed: the runtime's native sockets
@@ -24,19 +23,26 @@ export async function chooseAdapter(
   tls: TlsPolicy | undefined,
   own: Adapter | undefined,
 ): Promise<Adapter> {
-  const needs = [...socketNeeds(settings), ...(tls === undefined ? [] : tlsNeeds(settings, tls))];
   const candidates = own === undefined ? adaptersOfRuntime() : [() => Promise.resolve(own)];
-  let unmet: { need: Need; adapter: Adapter } | undefined;
+  let refusal: Error | undefined;
   for (const load of candidates) {
     const adapter = await load();
-    const need = needs.find((need) => !need.met(adapter.abilities));
+    const need = unmetNeed(adapter.abilities, settings, tls);
     if (need === undefined) return adapter;
-    unmet = { need, adapter };
+    refusal = unsupportedBy(adapter.name, need);
   }
-  throw new ConfigError(
-    `Cannot honour "${unmet?.need.keyword}": adapter "${unmet?.adapter.name}" has no way to ${unmet?.need.what}`,
-    { code: "unsupported-setting", keyword: unmet?.need.keyword ?? "" },
-  );
+  throw refusal ?? new TypeError("There is no adapter for this runtime");
+}
+
+/** What the settings tell a TCP socket. */
+export function socketOptionsOf(settings: Settings): SocketOptions {
+  const { keepalives, keepalivesIdleS, keepalivesIntervalS, keepalivesCount } = settings;
+  return {
+    keepAlive: keepalives
+      ? { idleS: keepalivesIdleS, intervalS: keepalivesIntervalS, count: keepalivesCount }
+      : undefined,
+    userTimeoutMs: settings.tcpUserTimeoutMs,
+  };
 }
 
 /** Native sockets first. The imports are literal, so that bundlers and `deno check` see them. */
@@ -51,66 +57,35 @@ function adaptersOfRuntime(): readonly (() => Promise<Adapter>)[] {
   return [node];
 }
 
-function socketNeeds(settings: Settings): readonly Need[] {
-  return settings.hosts.filter(({ kind }) => kind === "unix").map(({ host }) =>
-    host.startsWith("@")
-      ? {
-        keyword: "host",
-        what: "open sockets of the abstract name space",
-        met: (abilities: Abilities) => abilities.abstractUnix,
-      }
-      : {
-        keyword: "host",
-        what: "open Unix sockets",
-        met: (abilities: Abilities) => abilities.unix,
-      }
-  );
+/** The first thing the settings need of any host that these abilities do not cover. */
+function unmetNeed(
+  abilities: Abilities,
+  settings: Settings,
+  tls: TlsPolicy | undefined,
+): UnmetNeed | undefined {
+  for (const host of settings.hosts) {
+    const need = host.kind === "unix"
+      ? unmetUnixNeed(abilities, host)
+      : unmetSocketNeed(abilities, socketOptionsOf(settings)) ??
+        (tls && unmetTlsNeed(abilities, tlsRequestFor(tls, host, settings))) ??
+        (tls && unmetBindingNeed(abilities, settings));
+    if (need !== undefined) return need;
+  }
+  return undefined;
 }
 
-function tlsNeeds(settings: Settings, tls: TlsPolicy): readonly Need[] {
-  const needs: Need[] = [{
-    keyword: "sslmode",
-    what: `verify as sslmode "${settings.sslmode}" wants`,
-    met: (abilities) => abilities.verify.includes(tls.verify),
-  }];
-  if (settings.channelBinding !== "disable" && settings.requireAuth.allowed.has("scram-sha-256")) {
-    needs.push({
-      keyword: "channel_binding",
-      what: "show the server's certificate",
-      met: (abilities) => abilities.serverCertificate,
-    });
-  }
-  if (tls.roots !== "system") {
-    needs.push({
-      keyword: "sslrootcert",
-      what: "trust given roots and no others",
-      met: (abilities) => abilities.exclusiveRoots,
-    });
-  }
-  if (tls.identity !== undefined) {
-    needs.push({
-      keyword: "sslcert",
-      what: "present a client certificate",
-      met: (abilities) => abilities.clientCertificate,
-    });
-  }
-  if (!settings.sslsni) {
-    needs.push({
-      keyword: "sslsni",
-      what: "send no server name",
-      met: (abilities) => abilities.withoutSni,
-    });
-  }
-  const bounds = [tls.minVersion, tls.maxVersion];
-  const keywords = ["ssl_min_protocol_version", "ssl_max_protocol_version"];
-  bounds.forEach((bound, index) => {
-    // TLS 1.2 is the least any runtime speaks by default, and 1.3 the most there is.
-    if (bound === undefined || bound === (index === 0 ? "TLSv1.2" : "TLSv1.3")) return;
-    needs.push({
-      keyword: keywords[index] ?? "",
-      what: `be held to "${bound}"`,
-      met: (abilities) => abilities.versionBounds.includes(bound),
-    });
-  });
-  return needs;
+function unmetUnixNeed(abilities: Abilities, host: HostEntry): UnmetNeed | undefined {
+  const isAbstract = host.host.startsWith("@");
+  if (isAbstract ? abilities.abstractUnix : abilities.unix) return undefined;
+  const kind = isAbstract ? "sockets of the abstract name space" : "Unix sockets";
+  return { keyword: "host", problem: `${kind} cannot be opened` };
+}
+
+/** SCRAM is bound to the channel wherever it can be, as libpq does, unless that is switched off. */
+function unmetBindingNeed(abilities: Abilities, settings: Settings): UnmetNeed | undefined {
+  const wantsBinding = settings.channelBinding !== "disable" &&
+    settings.requireAuth.allowed.has("scram-sha-256");
+  return wantsBinding && !abilities.serverCertificate
+    ? { keyword: "channel_binding", problem: "the server's certificate is not shown" }
+    : undefined;
 }

@@ -1,68 +1,99 @@
 import { PgHandshakeError, PolicyError } from "../errors.ts";
 import type { Answer, AnswerRequest } from "../handshake/step.ts";
-import type { Secret } from "../settings/secret.ts";
+import { Secret } from "../settings/secret.ts";
 import type { Clock } from "./clock.ts";
 import { deriveScramKeys } from "./derive.ts";
 import type { PasswordContext, PasswordSource } from "./options.ts";
+import type { FilePassword } from "./password_file.ts";
 
-/** Where secrets come from and whom a password callback is asked for. */
+/** Where the secrets of one attempt come from, and whom a password callback is asked for. */
 export interface SecretSources {
   readonly password: PasswordSource | Secret | undefined;
   readonly scramClientKey: Secret | undefined;
   readonly scramServerKey: Secret | undefined;
   readonly context: Omit<PasswordContext, "method" | "signal">;
+  /** Looks into the password file; asked if there is no other password. */
+  fromFile(): Promise<FilePassword | undefined>;
 }
 
-/**
- * Fills what the machine asks for. The password is fetched only now.
- *
- * @throws {PolicyError} `password-missing` if there is none, `password-unavailable` if the callback failed.
- * @throws {ConnectionError} If a bound of the clock is reached meanwhile.
- */
-export async function answerFor(
-  request: AnswerRequest,
-  sources: SecretSources,
-  clock: Clock,
-): Promise<Answer> {
-  if (request.want === "scram-keys") {
-    const { scramClientKey, scramServerKey } = sources;
-    if (scramClientKey !== undefined && scramServerKey !== undefined) {
-      return {
-        kind: "scram-keys",
-        keys: {
+/** Answers a machine's requests in one attempt. The password is fetched only when it is asked for. */
+export class Answerer {
+  readonly #sources: SecretSources;
+  readonly #clock: Clock;
+  #file: FilePassword | undefined;
+
+  /**
+   * @param sources Where from.
+   * @param clock What bounds callbacks and the derivation of keys.
+   */
+  constructor(sources: SecretSources, clock: Clock) {
+    this.#sources = sources;
+    this.#clock = clock;
+  }
+
+  /** The password file the answer came from, if it came from one. */
+  get file(): string | undefined {
+    return this.#file?.password === undefined ? undefined : this.#file.path;
+  }
+
+  /**
+   * Fills what the machine asks for.
+   *
+   * @throws {PolicyError} `password-missing` if there is none, `password-unavailable` if the callback failed.
+   * @throws {ConnectionError} If a bound of the clock is reached meanwhile.
+   */
+  async answer(request: AnswerRequest): Promise<Answer> {
+    if (request.want === "scram-keys") {
+      const { scramClientKey, scramServerKey } = this.#sources;
+      if (scramClientKey !== undefined && scramServerKey !== undefined) {
+        const keys = {
           clientKey: scramClientKey.revealOctets(),
           serverKey: scramServerKey.revealOctets(),
-        },
-      };
+        };
+        return { kind: "scram-keys", keys };
+      }
     }
+    const password = await this.#password(request.method);
+    if (request.want === "password") return { kind: "password", password };
+    const { salt, iterations } = request;
+    const keys = await this.#clock.race(
+      deriveScramKeys(password, salt, iterations),
+      "authenticate",
+    );
+    return { kind: "scram-keys", keys };
   }
-  const password = await passwordFor(request.method, sources, clock);
-  if (request.want === "password") return { kind: "password", password };
-  const keys = await clock.race(
-    deriveScramKeys(password, request.salt, request.iterations),
-    "authenticate",
-  );
-  return { kind: "scram-keys", keys };
-}
 
-async function passwordFor(
-  method: PasswordContext["method"],
-  sources: SecretSources,
-  clock: Clock,
-): Promise<Uint8Array> {
-  const { password: source, context } = sources;
-  const given = typeof source === "function"
-    ? await clock.race(asked(source, { ...context, method, signal: clock.signal }), "authenticate")
-    : source;
-  const octets = asOctets(given);
-  if (octets.length > 0) return octets;
-  throw new PolicyError(
-    "password-missing",
-    `no password supplied: the server asks user "${context.user}" for one (${METHOD_TEXT[method]})`,
-    {
-      hint: 'Give it in the target, by the option "password", or change the method in pg_hba.conf',
-    },
-  );
+  async #password(method: PasswordContext["method"]): Promise<Uint8Array> {
+    const { password: source, context } = this.#sources;
+    const { signal } = this.#clock;
+    const given = typeof source === "function"
+      ? await this.#clock.race(asked(source, { ...context, method, signal }), "authenticate")
+      : source;
+    const octets = asOctets(given);
+    if (octets.length > 0) return octets;
+    if (source === undefined) {
+      this.#file = await this.#clock.race(this.#sources.fromFile(), "authenticate");
+      const found = this.#file?.password?.revealOctets();
+      if (found !== undefined && found.length > 0) return found;
+    }
+    throw this.#missing(method);
+  }
+
+  #missing(method: PasswordContext["method"]): PolicyError {
+    const file = this.#file;
+    const looked = file === undefined
+      ? ""
+      : file.problem ?? `The password file "${file.path}" has none for it`;
+    const hint = 'Give it in the target, by the option "password", in a password file, or change ' +
+      "the method in pg_hba.conf";
+    return new PolicyError(
+      "password-missing",
+      `no password supplied: the server asks user "${this.#sources.context.user}" for one (${
+        METHOD_TEXT[method]
+      })`,
+      { hint: looked === "" ? hint : `${looked}. ${hint}` },
+    );
+  }
 }
 
 const METHOD_TEXT: Readonly<Record<PasswordContext["method"], string>> = {
@@ -88,7 +119,12 @@ async function asked(
 function asOctets(given: string | Uint8Array | Secret | undefined): Uint8Array {
   if (given === undefined) return new Uint8Array(0);
   if (given instanceof Uint8Array) return given;
-  return typeof given === "string" ? passwordOctets(given) : given.revealOctets();
+  if (typeof given === "string") return passwordOctets(given);
+  if (given instanceof Secret) return given.revealOctets();
+  throw new PolicyError(
+    "password-unavailable",
+    `Cannot use the password: it is of type "${typeof given}", it must be a text or octets`,
+  );
 }
 
 function passwordOctets(text: string): Uint8Array {

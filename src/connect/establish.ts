@@ -1,24 +1,26 @@
 import { encodeBase64 } from "../auth/base64.ts";
-import type { ChannelFacts } from "../auth/channel.ts";
 import type { AuthPolicy } from "../auth/gate.ts";
-import {
-  ConfigError,
-  ConnectionError,
-  type Encryption,
-  PgHandshakeError,
-  type Phase,
-} from "../errors.ts";
+import { type Encryption, PgHandshakeError } from "../errors.ts";
 import { ClientHandshake } from "../handshake/client.ts";
 import type { SessionStart } from "../handshake/client_state.ts";
-import type { HandshakeEvent } from "../handshake/step.ts";
-import type { AttemptTarget, Outcome } from "../plan/attempts.ts";
+import { ServerError } from "../handshake/server_error.ts";
+import type { AttemptTarget } from "../plan/attempts.ts";
+import type { Outcome } from "../plan/moves.ts";
 import { socketPath } from "../settings/hosts.ts";
 import type { Settings } from "../settings/resolve.ts";
 import type { Adapter, Address, TlsRequest, Transport } from "../transport/transport.ts";
-import { answerFor, type SecretSources } from "./answers.ts";
+import { socketOptionsOf } from "./adapters.ts";
+import { Answerer } from "./answers.ts";
 import type { Clock } from "./clock.ts";
+import { deliver } from "./deliver.ts";
+import { dial, type Dialed, type Undialed } from "./dial.ts";
 import { drive } from "./drive.ts";
-import type { ConnectEventKind, ConnectOptions, PasswordSource } from "./options.ts";
+import type { Host } from "./host.ts";
+import type { ConnectEventKind, ConnectOptions } from "./options.ts";
+import { outcomeOf } from "./outcome.ts";
+import { filePassword } from "./password_file.ts";
+import { policyFor, proved } from "./policy.ts";
+import { checkSession } from "./session_check.ts";
 import { type TlsPolicy, tlsRequestFor } from "./tls_request.ts";
 
 /** Everything that stays the same over all attempts of one `connect()`. */
@@ -26,6 +28,8 @@ export interface Circumstances {
   readonly settings: Settings;
   readonly options: ConnectOptions;
   readonly adapter: Adapter;
+  /** The machine, for the password file. */
+  readonly host: Host;
   /** What TLS must do; undefined if no attempt may use it. */
   readonly tls: TlsPolicy | undefined;
   /** Takes events; undefined if nobody listens. */
@@ -52,18 +56,23 @@ export interface Established {
 export interface Failure {
   readonly error: PgHandshakeError;
   readonly outcome: Outcome;
+  /** The address that was dialed; undefined if none answered. */
+  readonly address: Address | undefined;
+  /** Where several addresses were dialed and none answered: each of them. */
+  readonly undialed?: Undialed["failures"];
 }
 
-/** Where an attempt dials. */
-export function addressOf(target: AttemptTarget): Address {
-  const { host, address } = target;
-  return host.kind === "unix"
-    ? { kind: "unix", path: socketPath(host) }
-    : { kind: "tcp", host: address ?? host.host, port: host.port };
+/** Where an attempt dials first, then, if addresses race, the others. */
+export function addressesOf(target: AttemptTarget, racing: boolean): readonly Address[] {
+  const { host, address, otherAddresses } = target;
+  if (host.kind === "unix") return [{ kind: "unix", path: socketPath(host) }];
+  const names = [address ?? host.host, ...(racing ? otherAddresses : [])];
+  return names.map((name) => ({ kind: "tcp", host: name, port: host.port }));
 }
 
 /**
- * Makes one attempt: dial, negotiate, authenticate, up to ReadyForQuery. Leaves no socket behind when it fails.
+ * Makes one attempt: dial, negotiate, authenticate, up to ReadyForQuery of a session that is what was wanted. Leaves
+ * no socket behind when it fails.
  *
  * @throws Only what is no error of this package, hence a defect of ours or of a callback.
  */
@@ -72,171 +81,166 @@ export async function establish(
   circumstances: Circumstances,
   clock: Clock,
 ): Promise<Established | Failure> {
-  const { settings, options, adapter, emit } = circumstances;
-  const address = addressOf(target);
-  const policy = policyFor(target, circumstances);
-  const tls = target.encryption === "plain" || circumstances.tls === undefined
-    ? undefined
-    : tlsRequestFor(circumstances.tls, target.host, settings);
-  let transport: Transport | undefined;
-  let machine: ClientHandshake | undefined;
-  let credentialsSent = false;
-  let tlsInUse = false;
+  const attempt = new Attempt(target, circumstances, clock);
   try {
-    transport = await dial(adapter, address, clock);
-    const { endpoint } = transport;
-    emit?.({ type: "dialed", remoteAddress: endpoint.remoteAddress });
-    const running = machine = new ClientHandshake({
-      encryption: target.encryption,
-      plaintextAfterRefusal: target.plaintextAfterRefusal,
-      startup: settings.startup,
+    return await attempt.run();
+  } catch (error) {
+    attempt.abandon();
+    if (!(error instanceof PgHandshakeError)) throw error;
+    return attempt.failure(error);
+  }
+}
+
+/** One attempt, and what is known of it when it fails. */
+class Attempt {
+  readonly #target: AttemptTarget;
+  readonly #circumstances: Circumstances;
+  readonly #clock: Clock;
+  readonly #answerer: Answerer;
+  #transport: Transport | undefined;
+  #address: Address | undefined;
+  #undialed: Undialed["failures"] | undefined;
+  #credentialsSent = false;
+  #tlsInUse = false;
+
+  constructor(target: AttemptTarget, circumstances: Circumstances, clock: Clock) {
+    this.#target = target;
+    this.#circumstances = circumstances;
+    this.#clock = clock;
+    const { settings, options, host } = circumstances;
+    this.#answerer = new Answerer({
+      password: options.password ?? settings.password,
+      scramClientKey: settings.scramClientKey,
+      scramServerKey: settings.scramServerKey,
+      context: {
+        host: target.host.host,
+        port: target.host.port,
+        user: settings.user,
+        database: settings.dbname,
+      },
+      fromFile: () => filePassword(target.host, settings, host),
+    }, clock);
+  }
+
+  async run(): Promise<Established> {
+    const { emit, adapter } = this.#circumstances;
+    const { transport, address } = await this.#dial();
+    this.#transport = transport;
+    this.#address = address;
+    emit?.({ type: "dialed", remoteAddress: transport.endpoint.remoteAddress });
+    const policy = policyFor(this.#target, this.#circumstances);
+    const tls = this.#tlsRequest();
+    const start = await this.#startUp(transport, policy, tls);
+    const leftover = await checkSession(transport, start, this.#target.wants, {
+      clock: this.#clock,
+      emit,
+    });
+    const encryption = routeEncryption(this.#target, start);
+    return {
+      transport,
+      start: { ...start, leftover, channel: proved(start.channel, policy) },
+      route: { address, encryption, tls, policy, adapter },
+    };
+  }
+
+  /** Releases what is open. */
+  abandon(): void {
+    this.#transport?.close();
+  }
+
+  failure(error: PgHandshakeError): Failure {
+    if (this.#undialed !== undefined) {
+      const outcome = { ...NOTHING_HAPPENED, error: "unreachable" as const };
+      return { error, outcome, address: undefined, undialed: this.#undialed };
+    }
+    const sawAuthRequest = this.#credentialsSent || error.phase === "authenticate";
+    const told = withPasswordFile(error, this.#answerer.file);
+    return {
+      error: told,
+      address: this.#address,
+      outcome: outcomeOf(error, {
+        tlsInUse: this.#tlsInUse,
+        credentialsSent: this.#credentialsSent,
+        sawAuthRequest,
+      }),
+    };
+  }
+
+  async #dial(): Promise<Dialed> {
+    const { adapter, options, settings } = this.#circumstances;
+    const addresses = addressesOf(this.#target, options.addressRacing ?? false);
+    const result = await dial(adapter, addresses, this.#clock, socketOptionsOf(settings));
+    if ("transport" in result) return result;
+    if (addresses.length > 1) this.#undialed = result.failures;
+    const last = result.failures.at(-1);
+    if (last === undefined) throw new TypeError("Nothing was dialed, and nothing failed");
+    throw last.error;
+  }
+
+  #tlsRequest(): TlsRequest | undefined {
+    const { tls, settings } = this.#circumstances;
+    const { encryption, host } = this.#target;
+    return encryption === "plain" || tls === undefined
+      ? undefined
+      : tlsRequestFor(tls, host, settings);
+  }
+
+  async #startUp(
+    transport: Transport,
+    policy: AuthPolicy,
+    tls: TlsRequest | undefined,
+  ): Promise<SessionStart> {
+    const { settings, options, emit } = this.#circumstances;
+    const { encryption, plaintextAfterRefusal, withoutApplicationName } = this.#target;
+    const machine = new ClientHandshake({
+      encryption,
+      plaintextAfterRefusal,
+      startup: withoutApplicationName
+        ? settings.startup.filter(([name]) => name !== "application_name")
+        : settings.startup,
       protocolVersion: settings.protocolVersion,
       minProtocolVersion: settings.minProtocolVersion,
       policy,
-      channel: { kind: "plain", local: endpoint.local },
+      channel: { kind: "plain", local: transport.endpoint.local },
       clientNonce: encodeBase64(crypto.getRandomValues(new Uint8Array(18))),
       traced: emit !== undefined,
     });
-    const secrets = secretsFor(target, settings, options.password);
-    const start = await drive(running, transport, {
+    return await drive(machine, transport, {
       tls,
-      clock,
-      phase: () => running.phase,
+      clock: this.#clock,
+      phase: () => machine.phase,
       answer: async (request) => {
         emit?.({ type: "password-requested", method: request.method });
-        const answer = await answerFor(request, secrets, clock);
-        credentialsSent = true;
+        const answer = await this.#answerer.answer(request);
+        this.#credentialsSent = true;
         return answer;
       },
       report: (event) => {
         if (event.type === "secured") {
-          tlsInUse = true;
+          this.#tlsInUse = true;
           emit?.(event);
         } else deliver(event, options, emit);
       },
     });
-    const route = { address, encryption: routeEncryption(target, start), tls, policy, adapter };
-    return { transport, start: { ...start, channel: proved(start.channel, policy) }, route };
-  } catch (error) {
-    transport?.close();
-    if (!(error instanceof PgHandshakeError)) throw error;
-    const sawAuthRequest = machine?.phase === "authenticate" || credentialsSent;
-    return { error, outcome: outcomeOf(error, { tlsInUse, credentialsSent, sawAuthRequest }) };
   }
 }
 
-/** Hands what the server said to whom it concerns. */
-export function deliver(
-  event: HandshakeEvent,
-  options: Pick<ConnectOptions, "onNotice" | "onNotification" | "onParameter">,
-  emit: ((event: ConnectEventKind) => void) | undefined,
-): void {
-  switch (event.type) {
-    case "notice":
-      options.onNotice?.(event.notice);
-      return;
-    case "notification": {
-      const { processId, channel, payload } = event;
-      options.onNotification?.({ processId, channel, payload });
-      return;
-    }
-    case "parameter":
-      options.onParameter?.(event.name, event.value);
-      return;
-    case "message":
-      emit?.(event);
-      return;
-  }
-}
-
-async function dial(adapter: Adapter, address: Address, clock: Clock): Promise<Transport> {
-  if (clock.signal.aborted) throw clock.error("dial");
-  try {
-    return await adapter.dial(address, clock.signal);
-  } catch (error) {
-    if (clock.signal.aborted) throw clock.error("dial");
-    throw error;
-  }
-}
-
-function policyFor(target: AttemptTarget, circumstances: Circumstances): AuthPolicy {
-  const { settings, options, tls } = circumstances;
-  const { requireAuth } = settings;
-  return {
-    allowed: requireAuth.allowed,
-    required: requireAuth.required,
-    requireAuthText: requireAuth.text,
-    channelBinding: settings.channelBinding,
-    allowCleartextPassword: options.allowCleartextPassword ?? false,
-    maxScramIterations: options.maxScramIterations ?? DEFAULT_MAX_SCRAM_ITERATIONS,
-    minScramIterations: options.minScramIterations ?? 1,
-    tls: tls === undefined || target.encryption === "plain" ? undefined : {
-      verify: tls.verify,
-      host: target.host.host,
-      requireAlpn: target.encryption === "direct-tls",
-    },
-    serverName: target.host.host,
-  };
-}
-
-/** Above it a server could keep this processor busy for as long as it likes (CVE-2026-42198 elsewhere). */
-const DEFAULT_MAX_SCRAM_ITERATIONS = 100_000;
-
-function secretsFor(
-  target: AttemptTarget,
-  settings: Settings,
-  password: PasswordSource | undefined,
-): SecretSources {
-  return {
-    password: password ?? settings.password,
-    scramClientKey: settings.scramClientKey,
-    scramServerKey: settings.scramServerKey,
-    context: {
-      host: target.host.host,
-      port: target.host.port,
-      user: settings.user,
-      database: settings.dbname,
-    },
-  };
-}
-
-/** The transport verified the chain, the gate the name: together that is `full`. */
-function proved(channel: ChannelFacts, policy: AuthPolicy): ChannelFacts {
-  return channel.kind === "tls" && policy.tls?.verify === "full"
-    ? { ...channel, tls: { ...channel.tls, verified: "full" } }
-    : channel;
-}
+const NOTHING_HAPPENED: Omit<Outcome, "error"> = {
+  phase: "dial",
+  tlsInUse: false,
+  credentialsSent: false,
+  sawAuthRequest: false,
+};
 
 /** A session that went on in plaintext after `N` is cancelled in plaintext too. */
 function routeEncryption(target: AttemptTarget, start: SessionStart): Encryption {
   return start.channel.kind === "plain" ? "plain" : target.encryption;
 }
 
-function outcomeOf(
-  error: PgHandshakeError,
-  facts: Pick<Outcome, "tlsInUse" | "credentialsSent" | "sawAuthRequest">,
-): Outcome {
-  const known = { phase: error.phase as Phase, ...facts };
-  if (error.code === "server-error") {
-    return { ...known, error: "server", sqlState: error.sqlState };
+/** A wrong password from a file is easily overlooked: libpq says where it came from. */
+function withPasswordFile(error: PgHandshakeError, path: string | undefined): PgHandshakeError {
+  if (path === undefined || !(error instanceof ServerError) || error.sqlState !== "28P01") {
+    return error;
   }
-  if (error instanceof ConfigError || !(error instanceof ConnectionError)) {
-    return { ...known, error: "other" };
-  }
-  switch (error.code) {
-    case "name-not-found":
-      return { ...known, error: "resolve" };
-    case "dial-failed":
-      return { ...known, error: "dial" };
-    case "timeout":
-      return { ...known, error: "timeout" };
-    case "tls-failed":
-      return { ...known, error: "tls-failed" };
-    case "connection-lost":
-      return { ...known, error: "closed" };
-    // `tls-refused` among them: under prefer `N` goes on on the same socket, so what ends here is an error in place of
-    // an answer, after which libpq does not try plaintext either.
-    default:
-      return { ...known, error: "other" };
-  }
+  return new ServerError(error.fields, error.phase, `password retrieved from file "${path}"`);
 }

@@ -1,46 +1,118 @@
 import { ConfigError } from "../errors.ts";
 
+/** What the system says about a file. */
+export interface FileFacts {
+  /** The nine permission bits. */
+  readonly mode: number;
+  readonly rootOwned: boolean;
+  /** Whether it is a regular file. */
+  readonly regular: boolean;
+}
+
 /**
  * What connecting may need of the machine besides sockets. Asked only when it is needed, so that a complete target
- * needs no permission on Deno.
+ * needs no permission on Deno. What is not `needed` is only a default: where a permission is missing it counts as
+ * absent, and Deno does not prompt.
  */
 export interface Host {
+  readonly platform: "windows" | "posix";
+  /**
+   * Reads environment variables for one connection.
+   *
+   * @throws {ConfigError} When called: `missing-permission` for what is needed.
+   */
+  environmentReader(): (name: string, needed: boolean) => string | undefined;
   /** The account's name, PostgreSQL's default user. */
   userName(): Promise<string>;
-  /** The home directory; undefined where there is none, or it may not be known. */
+  /**
+   * The home directory, on Windows the directory of application data, by the environment; undefined where it does not
+   * say, or may not be read.
+   */
   homeDirectory(): string | undefined;
+  /**
+   * The home directory by the environment, else by the system's accounts; undefined where there is none.
+   *
+   * @throws {ConfigError} `missing-permission`, if it is needed.
+   */
+  accountHome(needed: boolean): Promise<string | undefined>;
+  /** Where this machine's servers put their Unix sockets; undefined on Windows. */
+  socketDirectory(): Promise<string | undefined>;
   /**
    * The text of a file; undefined if there is none.
    *
    * @throws {ConfigError} `missing-permission`, or if the file cannot be read.
    */
   readText(path: string, keyword: string): Promise<string | undefined>;
-  /** The permission bits of a file and whether root owns it; undefined where the system has no such bits. */
-  permissions(
-    path: string,
-  ): Promise<{ readonly mode: number; readonly rootOwned: boolean } | undefined>;
+  /** The same in octets, for files that need not be UTF-8. */
+  readOctets(path: string, keyword: string): Promise<Uint8Array | undefined>;
+  /**
+   * The paths of the files in a directory, in the order of their names; none if there is no such directory.
+   *
+   * @throws {ConfigError} `missing-permission`, or if the directory cannot be read.
+   */
+  filesIn(path: string, keyword: string): Promise<readonly string[]>;
+  /**
+   * The permission bits of a file; undefined if there is none, or where the system has no such bits.
+   *
+   * @throws {ConfigError} `missing-permission`, or if the file cannot be looked at.
+   */
+  permissions(path: string, keyword: string): Promise<FileFacts | undefined>;
 }
 
 /** The parts of the runtimes used here, as far as they are used. */
 interface DenoFiles {
   env: { get(name: string): string | undefined };
   permissions: {
-    querySync(what: { name: string; variable?: string; path?: string }): { state: string };
+    querySync(
+      what: { name: string; variable?: string; path?: string; kind?: string },
+    ): { state: string };
   };
-  readTextFile(path: string): Promise<string>;
-  stat(path: string): Promise<{ mode: number | null; uid: number | null }>;
+  readFile(path: string): Promise<Uint8Array>;
+  stat(path: string): Promise<
+    { mode: number | null; uid: number | null; isFile: boolean; isDirectory: boolean }
+  >;
 }
 interface NodeProcess {
   env: Record<string, string | undefined>;
   platform: string;
+  geteuid?(): number;
+  /** Of Node's permission model, if that is on. */
+  permission?: { has(scope: string, reference: string): boolean };
 }
 
-const scope = globalThis as unknown as { Deno?: DenoFiles; process?: NodeProcess };
+const scope = globalThis as unknown as { Deno?: DenoFiles; Bun?: unknown; process?: NodeProcess };
+
+/** PostgreSQL's own default (DEFAULT_PGSOCKET_DIR), and the one of Debian, Red Hat and Alpine. */
+const OWN_SOCKET_DIRECTORY = "/tmp";
+const PACKAGED_SOCKET_DIRECTORY = "/var/run/postgresql";
 
 /** The machine this runtime runs on. */
 export const host: Host = {
+  platform: scope.process?.platform === "win32" ? "windows" : "posix",
+
+  environmentReader(): (name: string, needed: boolean) => string | undefined {
+    const { Deno, process } = scope;
+    if (Deno === undefined) return (name) => process?.env[name];
+    // Asked once: each question takes longer than twenty look-ups.
+    const all = isGranted({ name: "env" });
+    return (name, needed) => {
+      if (!all && !needed && !isGranted({ name: "env", variable: name })) return undefined;
+      try {
+        return Deno.env.get(name);
+      } catch (cause) {
+        throw new ConfigError(`Cannot read the environment variable "${name}"`, {
+          ...(isDenied(cause) ? { code: "missing-permission" as const } : {}),
+          cause,
+          hint: `Deno needs --allow-env=${name}`,
+        });
+      }
+    };
+  },
+
   async userName(): Promise<string> {
     try {
+      const name = scope.Bun === undefined ? undefined : await passwdField("name");
+      if (name !== undefined) return name;
       const { userInfo } = await import("node:os");
       return userInfo().username;
     } catch (cause) {
@@ -48,61 +120,162 @@ export const host: Host = {
         keyword: "user",
         ...(isDenied(cause) ? { code: "missing-permission" as const } : {}),
         cause,
-        hint: 'Give "user" in the target (on Deno, --allow-sys=uid lets the account be looked up)',
+        hint: 'Give "user" in the target (on Deno, --allow-sys=userInfo,uid,gid lets the account ' +
+          "be looked up)",
       });
     }
   },
 
   homeDirectory(): string | undefined {
-    const name = scope.process?.platform === "win32" ? "APPDATA" : "HOME";
-    const { Deno } = scope;
-    if (Deno === undefined) return scope.process?.env[name];
     // Asking first keeps Deno from prompting for something that is only a default.
-    const { state } = Deno.permissions.querySync({ name: "env", variable: name });
-    return state === "granted" ? Deno.env.get(name) : undefined;
+    return host.environmentReader()(homeVariable(), false) || undefined;
   },
 
-  async readText(path: string, keyword: string): Promise<string | undefined> {
+  async accountHome(needed: boolean): Promise<string | undefined> {
+    const named = host.environmentReader()(homeVariable(), needed);
+    if (named || host.platform === "windows") return named || undefined;
+    const mayLook = ["userInfo", "uid", "gid"].every((kind) => isGranted({ name: "sys", kind }));
+    if (!needed && !mayLook) return undefined;
     try {
-      if (scope.Deno !== undefined) return await scope.Deno.readTextFile(path);
-      const { readFile } = await import("node:fs/promises");
-      return await readFile(path, "utf8");
+      // Bun's userInfo() repeats the environment.
+      if (scope.Bun !== undefined) return await passwdField("home");
+      const { userInfo } = await import("node:os");
+      return userInfo().homedir || undefined;
     } catch (cause) {
-      if (isMissing(cause)) return undefined;
-      const denied = isDenied(cause);
-      throw new ConfigError(`Cannot read the file "${path}" of "${keyword}"`, {
-        keyword,
-        ...(denied ? { code: "missing-permission" as const } : {}),
+      if (!needed) return undefined;
+      throw new ConfigError("Cannot find the home directory of the account", {
+        ...(isDenied(cause) ? { code: "missing-permission" as const } : {}),
         cause,
-        ...(denied ? { hint: `Deno needs --allow-read=${path}` } : {}),
+        hint: "Set HOME (on Deno, --allow-sys=userInfo,uid,gid lets the account be looked up)",
       });
     }
   },
 
-  async permissions(path: string) {
-    if (scope.process?.platform === "win32") return undefined;
-    if (scope.Deno !== undefined) {
-      const { mode, uid } = await scope.Deno.stat(path);
-      return mode === null ? undefined : { mode: mode & 0o777, rootOwned: uid === 0 };
+  async socketDirectory(): Promise<string | undefined> {
+    if (host.platform === "windows") return undefined;
+    return mayRead(PACKAGED_SOCKET_DIRECTORY) && await isDirectory(PACKAGED_SOCKET_DIRECTORY)
+      ? PACKAGED_SOCKET_DIRECTORY
+      : OWN_SOCKET_DIRECTORY;
+  },
+
+  async readText(path: string, keyword: string): Promise<string | undefined> {
+    const octets = await host.readOctets(path, keyword);
+    return octets && new TextDecoder("utf-8", { ignoreBOM: true }).decode(octets);
+  },
+
+  async readOctets(path: string, keyword: string): Promise<Uint8Array | undefined> {
+    try {
+      if (scope.Deno !== undefined) return await scope.Deno.readFile(path);
+      const { readFile } = await import("node:fs/promises");
+      return await readFile(path);
+    } catch (cause) {
+      if (isMissing(cause)) return undefined;
+      throw unreadable(path, keyword, cause);
     }
-    const { stat } = await import("node:fs/promises");
-    const { mode, uid } = await stat(path);
-    return { mode: mode & 0o777, rootOwned: uid === 0 };
+  },
+
+  async filesIn(path: string, keyword: string): Promise<readonly string[]> {
+    try {
+      const { readdir } = await import("node:fs/promises");
+      const entries = await readdir(path, { withFileTypes: true });
+      return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => `${path}/${name}`)
+        .sort();
+    } catch (cause) {
+      if (isMissing(cause)) return [];
+      throw unreadable(path, keyword, cause);
+    }
+  },
+
+  async permissions(path: string, keyword: string): Promise<FileFacts | undefined> {
+    if (host.platform === "windows") return undefined;
+    try {
+      return await factsOf(path);
+    } catch (cause) {
+      if (isMissing(cause)) return undefined;
+      throw unreadable(path, keyword, cause);
+    }
   },
 };
 
-/** Whether Deno may read this path without being asked; elsewhere always. */
+async function factsOf(path: string): Promise<FileFacts | undefined> {
+  if (scope.Deno !== undefined) {
+    const { mode, uid, isFile } = await scope.Deno.stat(path);
+    return mode === null
+      ? undefined
+      : { mode: mode & 0o777, rootOwned: uid === 0, regular: isFile };
+  }
+  const { stat } = await import("node:fs/promises");
+  const found = await stat(path);
+  return { mode: found.mode & 0o777, rootOwned: found.uid === 0, regular: found.isFile() };
+}
+
+function unreadable(path: string, keyword: string, cause: unknown): ConfigError {
+  const denied = isDenied(cause);
+  return new ConfigError(`Cannot read "${path}" of "${keyword}"`, {
+    keyword,
+    ...(denied ? { code: "missing-permission" as const } : {}),
+    cause,
+    ...(denied ? { hint: `${runtimeName()} needs ${readFlag()}=${path}` } : {}),
+  });
+}
+
+/** Whether a path may be read without asking anybody. */
 export function mayRead(path: string): boolean {
-  const state = scope.Deno?.permissions.querySync({ name: "read", path }).state;
+  return scope.process?.permission?.has("fs.read", path) !== false &&
+    isGranted({ name: "read", path });
+}
+
+/** Elsewhere than on Deno everything is granted. */
+function isGranted(what: Parameters<DenoFiles["permissions"]["querySync"]>[0]): boolean {
+  const state = scope.Deno?.permissions.querySync(what).state;
   return state === undefined || state === "granted";
 }
 
+function homeVariable(): string {
+  return host.platform === "windows" ? "APPDATA" : "HOME";
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    if (scope.Deno !== undefined) return (await scope.Deno.stat(path)).isDirectory;
+    const { stat } = await import("node:fs/promises");
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    // A default that may not be looked at counts as absent.
+    if (isMissing(error) || isDenied(error)) return false;
+    throw new ConfigError(`Cannot look at "${path}", the default directory of Unix sockets`, {
+      keyword: "host",
+      cause: error,
+    });
+  }
+}
+
+/** The account of this process; Bun asks the environment, which is not the one libpq logs in as. */
+async function passwdField(what: "name" | "home"): Promise<string | undefined> {
+  const id = scope.process?.geteuid?.();
+  if (id === undefined) return undefined;
+  const text = await host.readText("/etc/passwd", "user");
+  const fields = text?.split("\n").map((line) => line.split(":"))
+    .find((line) => line[2] === String(id));
+  return fields?.[what === "name" ? 0 : 5] || undefined;
+}
+
+function runtimeName(): string {
+  return scope.Deno === undefined ? "Node" : "Deno";
+}
+
+function readFlag(): string {
+  return scope.Deno === undefined ? "--allow-fs-read" : "--allow-read";
+}
+
 function isMissing(error: unknown): boolean {
-  return isErrorLike(error) && (error.code === "ENOENT" || error.name === "NotFound");
+  return isErrorLike(error) &&
+    (error.code === "ENOENT" || error.code === "ENOTDIR" || error.name === "NotFound");
 }
 
 function isDenied(error: unknown): boolean {
-  return isErrorLike(error) && error.name === "NotCapable";
+  return isErrorLike(error) &&
+    (error.name === "NotCapable" || error.code === "ERR_ACCESS_DENIED");
 }
 
 function isErrorLike(error: unknown): error is { name: string; code?: string } {

@@ -18,9 +18,13 @@ export type TargetObject = {
 
 /** What a password callback is told. */
 export interface PasswordContext {
+  /** The host as the target names it. */
   readonly host: string;
+  /** Its port. */
   readonly port: number;
+  /** Who logs in. */
   readonly user: string;
+  /** And where. */
   readonly database: string;
   /** What the server asks for. */
   readonly method: "password" | "md5" | "scram-sha-256";
@@ -38,7 +42,9 @@ export type PasswordSource =
 export interface Notification {
   /** The process ID of the session that notified. */
   readonly processId: number;
+  /** The channel it was sent to. */
   readonly channel: string;
+  /** What was sent along; may be empty. */
   readonly payload: string;
 }
 
@@ -79,6 +85,18 @@ export interface ConnectOptions {
   readonly maxScramIterations?: number;
   /** The least SCRAM iteration count that is accepted; 1 unless given, as in libpq. */
   readonly minScramIterations?: number;
+  /**
+   * Run-time settings of the server to start with, for example `{ statement_timeout: "5s" }`; libpq's keywords and
+   * names of StartupMessage itself are refused here.
+   */
+  readonly parameters?: Readonly<Record<string, string>>;
+  /**
+   * Dials the addresses of a host beside each other, 250 ms apart, and takes the first that answers (RFC 8305). Off
+   * unless given: libpq tries one after the other. There is never more than one session.
+   */
+  readonly addressRacing?: boolean;
+  /** Looks names up in place of the runtime's resolver: IP addresses in the order to try them. */
+  readonly resolve?: (host: string) => Promise<readonly string[]>;
   /** Opens the sockets in place of the runtime's own adapters. */
   readonly adapter?: Adapter;
   /** A NoticeResponse of the server; its text is the server's. */

@@ -1,43 +1,47 @@
 import type { Admission } from "../auth/gate.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
-import { type AttemptReport, ConnectionError, UsageError } from "../errors.ts";
+import { ConnectionError, UsageError } from "../errors.ts";
 import type { CancelKey } from "../handshake/cancel_key.ts";
-import { describeBackend, describeFrontend, versionText } from "../handshake/describe.ts";
+import { versionText } from "../handshake/describe.ts";
 import type { SessionStart } from "../handshake/client_state.ts";
 import { readServerVersion, type ServerVersion } from "../handshake/server_version.ts";
 import type { Endpoint, Transport } from "../transport/transport.ts";
-import { type BackendMessage, decodeBackend } from "../wire/backend.ts";
-import { Deframer } from "../wire/deframer.ts";
-import { encodeFrontend, type FrontendMessage } from "../wire/frontend.ts";
-import { SESSION_LIMITS } from "../wire/limits.ts";
+import type { BackendMessage } from "../wire/backend.ts";
+import { encodeFrontend } from "../wire/frontend.ts";
 import { cancelOver } from "./cancel.ts";
-import { type Circumstances, deliver, type Established, type Route } from "./establish.ts";
+import { deliver } from "./deliver.ts";
+import type { Circumstances, Established, Route } from "./establish.ts";
+import { MessageStream } from "./message_stream.ts";
+import type { ConnectReport } from "./report.ts";
 import { type QueryResult, SimpleQuery } from "./simple_query.ts";
-
-/** How a connection came about. */
-export interface ConnectReport {
-  /** Every attempt in order; the last one is the session. */
-  readonly attempts: readonly AttemptReport[];
-  /** Milliseconds from the call of `connect()` to ReadyForQuery. */
-  readonly durationMs: number;
-}
 
 /** Everything a driver must know about a session it takes over. */
 export interface SessionFacts {
+  /** The last reported value of every run-time parameter. */
   readonly parameters: ReadonlyMap<string, string>;
+  /** The server's version. */
   readonly serverVersion: ServerVersion;
+  /** The server process's ID. */
   readonly processId: number | undefined;
+  /** The right to cancel; it can make the CancelRequest, and does not show the key. */
   readonly cancelKey: CancelKey | undefined;
+  /** "3.0" or "3.2". */
   readonly protocolVersion: string;
+  /** The channel, and how far it was verified. */
   readonly channel: ChannelFacts;
+  /** How we authenticated. */
   readonly authentication: Admission;
+  /** Where it is connected to. */
   readonly address: Endpoint;
+  /** As of the last ReadyForQuery. */
   readonly transactionStatus: "I" | "T" | "E";
 }
 
 /** A session handed over: whoever has this owns the socket. */
 export interface DetachedSession {
+  /** The socket, TLS included. */
   readonly transport: Transport;
+  /** What the server and the start-up said. */
   readonly facts: SessionFacts;
   /** Octets that were read already and belong in front of what `transport.read()` gives. */
   readonly leftover: Uint8Array;
@@ -51,7 +55,7 @@ export class Session implements AsyncDisposable {
   readonly #start: SessionStart;
   readonly #route: Route;
   readonly #circumstances: Pick<Circumstances, "options" | "emit" | "settings">;
-  readonly #deframer = new Deframer();
+  readonly #stream: MessageStream;
   readonly #parameters: Map<string, string>;
   #status: "I" | "T" | "E";
   #state: State = "open";
@@ -72,9 +76,10 @@ export class Session implements AsyncDisposable {
     this.#start = established.start;
     this.#route = established.route;
     this.#circumstances = circumstances;
+    const { leftover } = established.start;
+    this.#stream = new MessageStream(established.transport, leftover, circumstances.emit);
     this.#parameters = new Map(established.start.parameters);
     this.#status = established.start.transactionStatus;
-    this.#deframer.push(established.start.leftover);
     this.report = circumstances.report;
   }
 
@@ -128,10 +133,12 @@ export class Session implements AsyncDisposable {
    * @throws {ConnectionError} `connection-lost`; the session is closed then.
    */
   query(text: string): Promise<readonly QueryResult[]> {
-    const run = this.#busy.then(() => this.#run(text));
     this.#pending += 1;
+    const run = this.#busy.then(() => this.#run(text)).finally(() => {
+      this.#pending -= 1;
+    });
     // The next in the queue waits for this one to end, however it ends; its own caller gets the error.
-    this.#busy = run.catch(() => undefined).finally(() => this.#pending -= 1);
+    this.#busy = run.catch(() => undefined);
     return run;
   }
 
@@ -160,7 +167,8 @@ export class Session implements AsyncDisposable {
     if (this.#state !== "open") return;
     this.#state = "closed";
     try {
-      await this.#send({ type: "Terminate" });
+      // Behind a running query Terminate would not be read before the query ends, and may not even be written.
+      if (this.#pending === 0) await this.#stream.send({ type: "Terminate" });
     } catch (error) {
       // A peer that is gone has nothing to be told any more; the socket is released either way.
       if (!(error instanceof ConnectionError)) throw error;
@@ -169,6 +177,7 @@ export class Session implements AsyncDisposable {
     }
   }
 
+  /** The same as `close()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -197,7 +206,7 @@ export class Session implements AsyncDisposable {
         address: this.address,
         transactionStatus: this.#status,
       },
-      leftover: this.#deframer.take(),
+      leftover: this.#stream.take(),
     };
   }
 
@@ -206,59 +215,47 @@ export class Session implements AsyncDisposable {
     const octets = encodeFrontend({ type: "Query", text });
     const query = new SimpleQuery();
     try {
-      await this.#send({ type: "Query", text }, octets);
+      await this.#sendQuery(text, octets, query);
       await this.#complete(query);
     } catch (error) {
       this.#state = "closed";
       this.#transport.close();
-      const lost = error instanceof ConnectionError && error.code !== "timeout";
-      throw lost && query.error !== undefined ? query.error : error;
+      const isLost = error instanceof ConnectionError;
+      throw isLost && query.error !== undefined ? query.error : error;
     }
     return query.results();
   }
 
+  /** A server that ended the session may have done so before the query: its last word is still to be read. */
+  async #sendQuery(text: string, octets: Uint8Array, query: SimpleQuery): Promise<void> {
+    try {
+      await this.#stream.send({ type: "Query", text }, octets);
+    } catch (failure) {
+      try {
+        await this.#complete(query);
+      } catch (error) {
+        // What the server said is in the query by now; of the two failures the first is the one to tell.
+        if (!(error instanceof ConnectionError)) throw error;
+      }
+      throw failure;
+    }
+  }
+
   async #complete(query: SimpleQuery): Promise<void> {
     for (;;) {
-      const message = await this.#next();
+      const message = await this.#stream.next();
       if (this.#isAsynchronous(message)) continue;
       const step = query.onMessage(message);
       switch (step.do) {
         case "read":
           break;
         case "send":
-          await this.#send(step.message);
+          await this.#stream.send(step.message);
           break;
         case "finish":
           this.#status = step.status;
           return;
       }
-    }
-  }
-
-  /** The next whole message. */
-  async #next(): Promise<BackendMessage> {
-    for (;;) {
-      const frame = this.#deframer.message(SESSION_LIMITS);
-      if (frame !== undefined) {
-        const message = decodeBackend(frame);
-        this.#circumstances.emit?.({
-          type: "message",
-          direction: "received",
-          name: message.type,
-          octets: frame.body.length + 5,
-          detail: describeBackend(message),
-        });
-        return message;
-      }
-      const octets = await this.#transport.read();
-      if (octets === undefined) {
-        throw new ConnectionError("connection-lost", "server closed the connection unexpectedly", {
-          phase: "ready",
-          hint:
-            "This probably means the server terminated abnormally before or while processing the request",
-        });
-      }
-      this.#deframer.push(octets);
     }
   }
 
@@ -279,18 +276,6 @@ export class Session implements AsyncDisposable {
       default:
         return false;
     }
-  }
-
-  async #send(message: FrontendMessage, encoded?: Uint8Array): Promise<void> {
-    const octets = encoded ?? encodeFrontend(message);
-    this.#circumstances.emit?.({
-      type: "message",
-      direction: "sent",
-      name: message.type,
-      octets: octets.length,
-      detail: describeFrontend(message),
-    });
-    await this.#transport.write(octets);
   }
 
   #assertOpen(call: string): void {

@@ -67,9 +67,12 @@ export class SimpleQuery {
         this.#error ??= new ServerError(message.fields, "ready");
         return READ;
       case "CopyInResponse":
-      case "CopyBothResponse":
         this.#refuseCopy();
         return { do: "send", message: { type: "CopyFail", reason: "query() does not speak COPY" } };
+      case "CopyBothResponse":
+        // A walsender takes no CopyFail (walsender.c, ProcessRepliesIfAny).
+        this.#refuseCopy();
+        return { do: "send", message: { type: "CopyDone" } };
       case "CopyOutResponse":
         this.#refuseCopy();
         return READ;

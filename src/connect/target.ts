@@ -1,55 +1,61 @@
-import { ConfigError } from "../errors.ts";
+import { gatherParameters } from "../settings/gather.ts";
+import type { HostAnswer, HostRequest } from "../settings/host_request.ts";
+import { parametersOf } from "../settings/object_parameters.ts";
 import { type ConnectionParameters, parseConnectionString } from "../settings/parse.ts";
 import { resolveSettings, type Settings } from "../settings/resolve.ts";
-import type { Host } from "./host.ts";
-import type { Target, TargetObject } from "./options.ts";
-
-/** Where PostgreSQL's own builds put the Unix socket (DEFAULT_PGSOCKET_DIR); Windows has none by default. */
-const DEFAULT_SOCKET_DIRECTORY = "/tmp";
+import { type Host, mayRead } from "./host.ts";
+import type { Target } from "./options.ts";
 
 /**
- * Makes settings of a target.
+ * Makes settings of a target: what it does not say comes from the service file, the environment and the machine.
  *
- * @throws {ConfigError} Naming the keyword that is wrong.
+ * @param target A connection string, an object, or nothing.
+ * @param host The machine.
+ * @param runTimeParameters Settings of the server to go with StartupMessage.
+ * @throws {ConfigError} Naming the keyword that is wrong, and where its value came from.
  */
-export async function settingsOf(target: Target | undefined, host: Host): Promise<Settings> {
-  const parameters = parametersOf(target);
-  const user = parameters.user === undefined || parameters.user === ""
-    ? await host.userName()
-    : parameters.user;
-  return resolveSettings(parameters, { user, host: defaultHost() });
-}
-
-function parametersOf(target: Target | undefined): ConnectionParameters {
-  if (target === undefined) return {};
-  return typeof target === "string" ? parseConnectionString(target) : fromObject(target);
-}
-
-function fromObject(target: TargetObject): ConnectionParameters {
-  // An empty value is as good as none here, but not in a string (libpq: conninfo_array_parse).
-  const entries = Object.entries(target).flatMap(([keyword, value]) =>
-    value === undefined || value === "" ? [] : [[keyword, asText(keyword, value)] as const]
-  );
-  return Object.fromEntries(entries) as ConnectionParameters;
-}
-
-/** libpq knows text only: `true` and `false` are its "1" and "0". */
-function asText(keyword: string, value: unknown): string {
-  switch (typeof value) {
-    case "string":
-      return value;
-    case "boolean":
-      return value ? "1" : "0";
-    case "number":
-      if (Number.isSafeInteger(value)) return String(value);
+export async function settingsOf(
+  target: Target | undefined,
+  host: Host,
+  runTimeParameters?: Readonly<Record<string, string>>,
+): Promise<Settings> {
+  const environment = host.environmentReader();
+  const gathering = gatherParameters(explicitOf(target));
+  let step = gathering.next();
+  while (!step.done) {
+    const request = step.value;
+    // Most requests are of this kind: waiting for each would take longer than all of them.
+    step = gathering.next(
+      request.want === "environment"
+        ? environment(request.name, request.needed)
+        : await answer(request, host),
+    );
   }
-  throw new ConfigError(
-    `Cannot use the value of "${keyword}": it must be a text, a whole number or a boolean`,
-    { keyword },
-  );
+  const { parameters, context } = step.value;
+  return resolveSettings(parameters, { ...context, runTimeParameters });
 }
 
-function defaultHost(): string {
-  const { process } = globalThis as unknown as { process?: { platform: string } };
-  return process?.platform === "win32" ? "localhost" : DEFAULT_SOCKET_DIRECTORY;
+function explicitOf(target: Target | undefined): ConnectionParameters {
+  if (target === undefined) return {};
+  return typeof target === "string" ? parseConnectionString(target) : parametersOf(target);
+}
+
+async function answer(
+  request: Exclude<HostRequest, { want: "environment" }>,
+  host: Host,
+): Promise<HostAnswer> {
+  switch (request.want) {
+    case "platform":
+      return host.platform;
+    case "home-directory":
+      return await host.accountHome(request.needed);
+    case "user-name":
+      return await host.userName();
+    case "socket-directory":
+      return await host.socketDirectory();
+    case "file":
+      return request.needed || mayRead(request.path)
+        ? await host.readText(request.path, request.keyword)
+        : undefined;
+  }
 }

@@ -26,6 +26,8 @@ export async function tlsPolicy(settings: Settings, host: Host): Promise<TlsPoli
   return {
     verify: roots === undefined ? "none" : wanted === "none" ? "ca" : wanted,
     roots: roots ?? "system",
+    // Without verification there is no chain to look up in a list (libpq loads lists together with the roots).
+    revocationLists: roots === undefined ? undefined : await revocationListsOf(settings, host),
     identity: await identityOf(settings, host),
     minVersion: settings.sslMinVersion as TlsVersion | undefined,
     maxVersion: settings.sslMaxVersion as TlsVersion | undefined,
@@ -70,10 +72,8 @@ async function rootsOf(
   const { sslrootcert } = settings;
   if (sslrootcert === "system") return "system";
   if (sslrootcert !== undefined && isPem(sslrootcert)) return { pem: sslrootcert };
-  const path = sslrootcert ?? defaultRootPath(host);
-  // A default that may not be read counts as absent, so that Deno does not prompt for it.
-  const readable = path !== undefined && (sslrootcert !== undefined || mayRead(path));
-  const pem = readable ? await host.readText(path, "sslrootcert") : undefined;
+  const path = sslrootcert ?? defaultFile("root.crt", host);
+  const pem = path === undefined ? undefined : await host.readText(path, "sslrootcert");
   if (pem !== undefined) {
     if (isPem(pem)) return { pem };
     throw new ConfigError(`Cannot use "${path}" as "sslrootcert": it holds no PEM certificate`, {
@@ -82,7 +82,7 @@ async function rootsOf(
   }
   if (wanted === "none") return undefined;
   throw new ConfigError(
-    path === undefined || !readable
+    path === undefined
       ? `Cannot verify the server's certificate: sslmode "${settings.sslmode}" needs "sslrootcert"`
       : `root certificate file "${path}" does not exist`,
     {
@@ -93,13 +93,47 @@ async function rootsOf(
   );
 }
 
-function defaultRootPath(host: Host): string | undefined {
+/** libpq's default files; one that may not be read counts as absent, so that Deno does not prompt for it. */
+function defaultFile(name: "root.crt" | "root.crl", host: Host): string | undefined {
   const home = host.homeDirectory();
-  return home === undefined ? undefined : `${home}/.postgresql/root.crt`;
+  if (home === undefined) return undefined;
+  const path = `${home}/${host.platform === "windows" ? "postgresql" : ".postgresql"}/${name}`;
+  return mayRead(path) ? path : undefined;
+}
+
+/**
+ * Revocation lists of `sslcrl`, of every file in `sslcrldir`, or of the default file; what is missing is ignored, as in
+ * libpq.
+ */
+async function revocationListsOf(settings: Settings, host: Host): Promise<string | undefined> {
+  const { sslcrl, sslcrldir } = settings;
+  const lists: string[] = [];
+  const file = sslcrl ?? (sslcrldir === undefined ? defaultFile("root.crl", host) : undefined);
+  if (file !== undefined) await addList(lists, file, "sslcrl", host);
+  const others = sslcrldir === undefined ? [] : await host.filesIn(sslcrldir, "sslcrldir");
+  for (const path of others) await addList(lists, path, "sslcrldir", host);
+  return lists.length === 0 ? undefined : lists.join("\n");
+}
+
+async function addList(
+  lists: string[],
+  path: string,
+  keyword: "sslcrl" | "sslcrldir",
+  host: Host,
+): Promise<void> {
+  const text = await pemOf(path, keyword, host);
+  if (text === undefined) return;
+  if (!text.includes("-----BEGIN X509 CRL-----")) {
+    throw new ConfigError(`Cannot use "${keyword}": it holds no revocation list in PEM`, {
+      keyword,
+    });
+  }
+  lists.push(text);
 }
 
 async function identityOf(settings: Settings, host: Host): Promise<TlsIdentity | undefined> {
-  const { sslcert, sslkey, sslpassword } = settings;
+  const { sslcert, sslkey, sslpassword, sslcertmode } = settings;
+  if (sslcertmode === "disable") return undefined;
   if (sslcert === undefined || sslkey === undefined) return undefined;
   const certificate = await pemOf(sslcert, "sslcert", host);
   // A certificate file that does not exist means no client certificate (libpq, initialize_SSL).
@@ -117,7 +151,7 @@ async function identityOf(settings: Settings, host: Host): Promise<TlsIdentity |
 
 async function pemOf(
   setting: string,
-  keyword: "sslcert" | "sslkey",
+  keyword: "sslcert" | "sslkey" | "sslcrl" | "sslcrldir",
   host: Host,
 ): Promise<string | undefined> {
   return isPem(setting) ? setting : await host.readText(setting, keyword);
@@ -125,7 +159,7 @@ async function pemOf(
 
 /** A key others can read is refused: 0600, or 0640 if root owns it (libpq, initialize_SSL). */
 async function judgeKeyFile(path: string, host: Host): Promise<void> {
-  const found = await host.permissions(path);
+  const found = await host.permissions(path, "sslkey");
   if (found === undefined) return;
   const forbidden = found.rootOwned ? 0o037 : 0o077;
   if ((found.mode & forbidden) === 0) return;

@@ -16,12 +16,15 @@ import type { Answer, Machine, Next, Step } from "./step.ts";
 
 /** What a cancel needs to know. */
 export interface CancelConfig {
+  /** How the connection becomes encrypted: as the session's was. */
   readonly encryption: Encryption;
+  /** Whose query to cancel. */
   readonly key: CancelKey;
   /** What TLS must prove: the policy of the session that is cancelled. */
   readonly policy: AuthPolicy;
   /** The channel before any encryption. */
   readonly channel: ChannelFacts;
+  /** Whether messages are reported by name. */
   readonly traced: boolean;
 }
 
@@ -46,7 +49,11 @@ export class CancelHandshake implements Machine<undefined> {
   readonly #outbox: Outbox;
   #state: State = { at: "idle" };
 
-  /** @param config The key and the way to bring it. */
+  /**
+   * Makes a machine for one cancel.
+   *
+   * @param config The key and the way to bring it.
+   */
   constructor(config: CancelConfig) {
     this.#config = config;
     this.#gate = new Gate(config.policy);

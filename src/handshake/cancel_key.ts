@@ -10,6 +10,8 @@ export class CancelKey {
   readonly #secretKey: Uint8Array;
 
   /**
+   * Takes the key in.
+   *
    * @param processId As BackendKeyData says, signed.
    * @param secretKey 4 octets on protocol 3.0, 4 to 256 on 3.2; copied.
    */

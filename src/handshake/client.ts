@@ -66,6 +66,8 @@ export class ClientHandshake implements Machine<SessionStart> {
   #octetsTaken = 0;
 
   /**
+   * Makes a machine for one connection.
+   *
    * @param config Everything but secrets.
    * @throws {ConfigError} If the policies contradict each other.
    * @throws {UsageError} If StartupMessage cannot be made of `startup`, or the nonce is none.

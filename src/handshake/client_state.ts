@@ -35,8 +35,11 @@ export interface SessionStart {
   readonly cancelKey: CancelKey | undefined;
   /** The protocol version in force, major in the upper 16 bits. */
   readonly protocolVersion: number;
+  /** How we authenticated, and whether that was bound to the channel. */
   readonly authentication: Admission;
+  /** What ReadyForQuery said: idle, in a transaction, in a failed one. */
   readonly transactionStatus: "I" | "T" | "E";
+  /** The channel the session runs over. */
   readonly channel: ChannelFacts;
   /** Octets that arrived behind ReadyForQuery; they belong to whoever reads next. */
   readonly leftover: Uint8Array;

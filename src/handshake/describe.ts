@@ -35,7 +35,8 @@ export function describeFrontend(message: FrontendMessage): Detail {
     case "CancelRequest":
       return { processId: message.processId, secretKey: NOT_SHOWN };
     case "Query":
-      return { text: shown(message.text) };
+      // A statement may hold a secret (ALTER ROLE ... PASSWORD), and nobody can tell from outside.
+      return { text: NOT_SHOWN, characters: message.text.length };
     case "CopyData":
       return { octets: message.data.length };
     case "CopyFail":

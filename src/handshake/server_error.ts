@@ -16,20 +16,30 @@ export class ServerError extends PgHandshakeError {
   readonly severity: string | undefined;
   /** The server's message alone; `message` may add advice to it. */
   readonly serverMessage: string;
+  /** A longer explanation. */
   readonly detail: string | undefined;
+  /** What the server suggests. */
   readonly hint: string | undefined;
   /** Where in the query text, counted in characters from 1. */
   readonly position: number | undefined;
+  /** The context, such as a stack of functions. */
   readonly where: string | undefined;
+  /** The schema it is about. */
   readonly schema: string | undefined;
+  /** The table it is about. */
   readonly table: string | undefined;
+  /** The column it is about. */
   readonly column: string | undefined;
+  /** The data type it is about. */
   readonly dataType: string | undefined;
+  /** The constraint it is about. */
   readonly constraint: string | undefined;
   /** All fields of the message as PostgreSQL names them, cleaned as above. */
   readonly fields: NoticeFields;
 
   /**
+   * Makes an error of what the server sent.
+   *
    * @param fields The fields of the ErrorResponse.
    * @param phase How far the connection had come.
    * @param advice What the reader may try, for errors whose text does not say it.

@@ -34,8 +34,11 @@ export type HandshakeEvent =
 
 /** One message by PostgreSQL's name, reported only to machines made with `traced: true`. */
 export interface MessageEvent {
+  /** Tells it from other events. */
   readonly type: "message";
+  /** Whose message it is: ours is sent. */
   readonly direction: "sent" | "received";
+  /** PostgreSQL's name of the message. */
   readonly name: string;
   /** The octets of the whole message. */
   readonly octets: number;
@@ -53,8 +56,11 @@ export type Next<Result> =
 
 /** One step of a machine: write `send`, report `events`, then do `next`. */
 export interface Step<Result> {
+  /** What to write first; may be empty. */
   readonly send: Uint8Array;
+  /** What to report then, in order. */
   readonly events: readonly HandshakeEvent[];
+  /** What to do after that. */
   readonly next: Next<Result>;
 }
 

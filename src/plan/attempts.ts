@@ -1,11 +1,23 @@
 import { UsageError } from "../errors.ts";
-import type { Encryption, Phase } from "../errors.ts";
+import type { Encryption } from "../errors.ts";
 import type { HostEntry } from "../settings/hosts.ts";
 import { isIpLiteral } from "../settings/ip_literal.ts";
-import type { Settings } from "../settings/resolve.ts";
+import type { Settings, TargetSessionAttrs } from "../settings/resolve.ts";
+import { encryptionsOf, moveAfter, type Outcome } from "./moves.ts";
+import type { WantedSession } from "./session_attrs.ts";
+import { type Chance, shuffled } from "./shuffle.ts";
 
-/** The part of the settings a plan is made from. */
-export type PlanSettings = Pick<Settings, "hosts" | "sslmode" | "sslnegotiation">;
+export type { Outcome } from "./moves.ts";
+
+/** What a plan is made from: settings, and whether and how to leave their order. */
+export interface PlanSettings extends Pick<Settings, "hosts" | "sslmode" | "sslnegotiation"> {
+  /** What kind of session is wanted; `any` unless given. */
+  readonly targetSessionAttrs?: TargetSessionAttrs;
+  /** Shuffles hosts, and the addresses of each host (load_balance_hosts=random); without it their order stays. */
+  readonly chance?: Chance | undefined;
+  /** Whether application_name is sent, so that leaving it out is worth a try. */
+  readonly sendsApplicationName?: boolean;
+}
 
 /** What to do next on the way to a session. */
 export type Target = ResolveTarget | AttemptTarget;
@@ -30,54 +42,33 @@ export interface AttemptTarget {
   readonly encryption: Encryption;
   /** Whether the session may go on in plaintext, on the same socket, when the server answers `N` to SSLRequest. */
   readonly plaintextAfterRefusal: boolean;
+  /** Further addresses of the same host that would be tried next, for a caller that dials several at once. */
+  readonly otherAddresses: readonly string[];
+  /** What the session must be; if it is not, `failed` with `session-attrs`. */
+  readonly wants: WantedSession;
+  /** True where application_name is to be left out, because this server does not know it. */
+  readonly withoutApplicationName: boolean;
 }
 
-/** How a target failed; the reason alone decides what comes next. */
-export interface Outcome {
-  /** How far the attempt had come. */
-  readonly phase: Phase;
-  /**
-   * `resolve` the name has no address; `dial` the socket could not be opened; `timeout` connect_timeout passed, at
-   * any phase; `tls-refused` the server said `N` and plaintext was not allowed; `tls-failed` the TLS handshake itself
-   * broke, which does **not** include a certificate, name or ALPN check that the settings asked for; `closed` the peer
-   * ended or reset the stream; `server` an ErrorResponse; `other` everything else, those checks included.
-   */
-  readonly error:
-    | "resolve"
-    | "dial"
-    | "timeout"
-    | "tls-refused"
-    | "tls-failed"
-    | "closed"
-    | "server"
-    | "other";
-  /** The five characters of the ErrorResponse. */
-  readonly sqlState?: string;
-  /** Whether the connection was inside TLS when it failed. */
-  readonly tlsInUse: boolean;
-  /** Whether a password, a proof or a token had been written on this connection. */
-  readonly credentialsSent: boolean;
-  /** Whether the server had asked for an authentication (AuthenticationOk is no question). */
-  readonly sawAuthRequest: boolean;
-}
+/** `prefer-standby` goes over all hosts twice. */
+type Pass = 1 | 2;
 
 /** Which attempt of which address of which host. */
 interface Place {
+  readonly pass: Pass;
   readonly host: number;
   readonly addresses: readonly (string | undefined)[];
   readonly address: number;
   readonly encryption: number;
+  readonly withoutApplicationName: boolean;
 }
 
 type State =
-  | { readonly at: "host"; readonly host: number }
-  | { readonly at: "resolving"; readonly host: number }
+  | { readonly at: "host"; readonly pass: Pass; readonly host: number }
+  | { readonly at: "resolving"; readonly pass: Pass; readonly host: number }
   | { readonly at: "address"; readonly place: Place }
   | { readonly at: "attempting"; readonly place: Place }
   | { readonly at: "done" };
-
-/** Where a failure leads: libpq's RECON, ADDR, HOST and FAIL. */
-type Move = "encryption" | "address" | "host" | "stop";
 
 /**
  * The order in which hosts, their addresses and kinds of encryption are tried, and when to stop.
@@ -100,7 +91,8 @@ type Move = "encryption" | "address" | "host" | "stop";
  */
 export class ConnectionPlan {
   readonly #settings: PlanSettings;
-  #state: State = { at: "host", host: 0 };
+  readonly #hosts: readonly HostEntry[];
+  #state: State = { at: "host", pass: 1, host: 0 };
 
   /**
    * Plans from the first host on.
@@ -109,6 +101,8 @@ export class ConnectionPlan {
    */
   constructor(settings: PlanSettings) {
     this.#settings = settings;
+    const { hosts, chance } = settings;
+    this.#hosts = chance === undefined ? hosts : shuffled(hosts, chance);
   }
 
   /**
@@ -120,7 +114,7 @@ export class ConnectionPlan {
     const state = this.#state;
     switch (state.at) {
       case "host":
-        return this.#enterHost(state.host);
+        return this.#enterHost(state.pass, state.host);
       case "address":
         return this.#attempt(state.place);
       case "resolving":
@@ -143,10 +137,31 @@ export class ConnectionPlan {
     if (state.at !== "resolving") {
       throw new UsageError("Cannot take addresses: no host name is being resolved");
     }
-    this.#state = addresses.length === 0 ? { at: "host", host: state.host + 1 } : {
+    const { pass, host } = state;
+    const { chance } = this.#settings;
+    this.#state = addresses.length === 0 ? { at: "host", pass, host: host + 1 } : {
       at: "address",
-      place: { host: state.host, addresses: [...addresses], address: 0, encryption: 0 },
+      place: firstPlace(pass, host, chance === undefined ? addresses : shuffled(addresses, chance)),
     };
+  }
+
+  /**
+   * Tells which of a target's addresses was dialed, if it was not the first: from now on it comes first.
+   *
+   * @throws {UsageError} If no attempt is open, or the address is none of the target's.
+   */
+  dialed(address: string): void {
+    const state = this.#state;
+    if (state.at !== "attempting") {
+      throw new UsageError("Cannot take an address: no attempt is open");
+    }
+    const { place } = state;
+    const left = place.addresses.slice(place.address);
+    if (!left.includes(address)) {
+      throw new UsageError(`Cannot take address "${address}": it is none of this attempt's`);
+    }
+    const addresses = [address, ...left.filter((other) => other !== address)];
+    this.#state = { at: "attempting", place: { ...place, addresses, address: 0 } };
   }
 
   /**
@@ -161,7 +176,7 @@ export class ConnectionPlan {
       case "resolving":
         this.#state = outcome.error === "other"
           ? { at: "done" }
-          : { at: "host", host: state.host + 1 };
+          : { at: "host", pass: state.pass, host: state.host + 1 };
         return;
       case "attempting":
         this.#state = this.#after(state.place, outcome);
@@ -171,122 +186,98 @@ export class ConnectionPlan {
     }
   }
 
-  #enterHost(index: number): Target | undefined {
-    const host = this.#settings.hosts[index];
-    if (host === undefined) {
-      this.#state = { at: "done" };
-      return undefined;
-    }
+  #enterHost(pass: Pass, index: number): Target | undefined {
+    const host = this.#hosts[index];
+    if (host === undefined) return this.#pastLastHost(pass);
     if (host.kind === "tcp" && host.hostaddr === undefined && !isIpLiteral(host.host)) {
-      this.#state = { at: "resolving", host: index };
+      this.#state = { at: "resolving", pass, host: index };
       return { do: "resolve", host };
     }
     const address = host.kind === "unix" ? undefined : host.hostaddr ?? host.host;
-    return this.#attempt({ host: index, addresses: [address], address: 0, encryption: 0 });
+    return this.#attempt(firstPlace(pass, index, [address]));
+  }
+
+  #pastLastHost(pass: Pass): Target | undefined {
+    if (pass === 1 && this.#settings.targetSessionAttrs === "prefer-standby") {
+      return this.#enterHost(2, 0);
+    }
+    this.#state = { at: "done" };
+    return undefined;
   }
 
   #attempt(place: Place): Target | undefined {
-    const host = this.#settings.hosts[place.host];
+    const host = this.#hosts[place.host];
     const encryption = host && encryptionsOf(host, this.#settings)[place.encryption];
     if (host === undefined || encryption === undefined) {
       this.#state = { at: "done" };
       return undefined;
     }
     this.#state = { at: "attempting", place };
+    const [address, ...others] = place.addresses.slice(place.address);
     return {
       do: "attempt",
       host,
-      address: place.addresses[place.address],
+      address,
+      // A second encryption is for the address that answered the first.
+      otherAddresses: place.encryption > 0 ? [] : others.filter((other) => other !== undefined),
       encryption,
       plaintextAfterRefusal: encryption === "ssl-request" && this.#settings.sslmode === "prefer",
+      wants: wantedIn(place.pass, this.#settings.targetSessionAttrs ?? "any"),
+      withoutApplicationName: place.withoutApplicationName,
     };
   }
 
   #after(place: Place, outcome: Outcome): State {
-    const host = this.#settings.hosts[place.host];
+    const host = this.#hosts[place.host];
     const methods = host === undefined ? [] : encryptionsOf(host, this.#settings);
     const move = moveAfter(outcome, methods[place.encryption], methods[place.encryption + 1]);
+    const nextHost: State = { at: "host", pass: place.pass, host: place.host + 1 };
     switch (move) {
       case "encryption":
         return { at: "address", place: { ...place, encryption: place.encryption + 1 } };
+      case "same-without-name": {
+        const worthIt = this.#settings.sendsApplicationName === true &&
+          !place.withoutApplicationName;
+        return worthIt
+          ? { at: "address", place: { ...place, withoutApplicationName: true } }
+          : { at: "done" };
+      }
       case "address":
         return place.address + 1 < place.addresses.length
-          ? { at: "address", place: { ...place, address: place.address + 1, encryption: 0 } }
-          : { at: "host", host: place.host + 1 };
+          ? {
+            at: "address",
+            place: {
+              ...place,
+              address: place.address + 1,
+              encryption: 0,
+              withoutApplicationName: false,
+            },
+          }
+          : nextHost;
       case "host":
-        return { at: "host", host: place.host + 1 };
+        return nextHost;
       case "stop":
         return { at: "done" };
     }
   }
 }
 
-/** libpq's order; a Unix socket is never encrypted, whatever sslmode says. */
-function encryptionsOf(host: HostEntry, settings: PlanSettings): readonly Encryption[] {
-  if (host.kind === "unix") return ["plain"];
-  const tls = settings.sslnegotiation === "direct" ? "direct-tls" : "ssl-request";
-  switch (settings.sslmode) {
-    case "disable":
-      return ["plain"];
-    case "allow":
-      return ["plain", tls];
-    case "prefer":
-      return [tls, "plain"];
-    case "require":
-    case "verify-ca":
-    case "verify-full":
-      return [tls];
-  }
+function firstPlace(
+  pass: Pass,
+  host: number,
+  addresses: readonly (string | undefined)[],
+): Place {
+  return {
+    pass,
+    host,
+    addresses: [...addresses],
+    address: 0,
+    encryption: 0,
+    withoutApplicationName: false,
+  };
 }
 
-function moveAfter(
-  outcome: Outcome,
-  tried: Encryption | undefined,
-  other: Encryption | undefined,
-): Move {
-  switch (outcome.error) {
-    case "resolve":
-      return "host";
-    case "dial":
-    case "timeout":
-      return "address";
-    case "tls-refused":
-    case "tls-failed":
-      return other === undefined || outcome.credentialsSent ? "stop" : "encryption";
-    case "closed":
-      // Nothing but names was sent: asking another host is safe. libpq would end here.
-      return isBeforeOk(outcome) && !outcome.sawAuthRequest ? "host" : "stop";
-    case "server":
-      return afterServerError(outcome, tried, other);
-    case "other":
-      return "stop";
-  }
-}
-
-function afterServerError(
-  outcome: Outcome,
-  tried: Encryption | undefined,
-  other: Encryption | undefined,
-): Move {
-  // An ErrorResponse that answers SSLRequest was not protected by anything: it decides nothing.
-  if (outcome.phase !== "start-up" && outcome.phase !== "authenticate") return "stop";
-  if (outcome.sqlState === "57P03") return "host";
-  const fromHba = outcome.sqlState === "28000" && !outcome.sawAuthRequest &&
-    !outcome.credentialsSent;
-  // After `N` the same socket went on in plaintext: the other method would be the same again.
-  const changes = outcome.tlsInUse === (tried !== "plain");
-  return fromHba && changes && other !== undefined ? "encryption" : "stop";
-}
-
-function isBeforeOk(outcome: Outcome): boolean {
-  switch (outcome.phase) {
-    case "dial":
-    case "negotiate":
-    case "tls":
-    case "start-up":
-    case "authenticate":
-      return true;
-    default:
-      return false;
-  }
+function wantedIn(pass: Pass, attrs: TargetSessionAttrs): WantedSession {
+  if (attrs !== "prefer-standby") return attrs;
+  return pass === 1 ? "standby" : "any";
 }

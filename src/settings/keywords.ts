@@ -70,12 +70,20 @@ export interface KeywordInfo {
   readonly values?: readonly string[];
   /** The first PostgreSQL release whose libpq knows it; "8.4" stands for that and everything before. */
   readonly since: string;
-  /** Whether this version gives it a meaning; setting one that it does not is an error. */
-  readonly acts: boolean;
-  /** The `values` this version can honour, where these are not all of them. */
-  readonly honoured?: readonly string[];
+  /** What holds where nothing sets it and `default` is no fixed text, as a person would say it. */
+  readonly otherwise?: string;
   /** What it sets, in one line. */
   readonly about: string;
+}
+
+/** An environment variable that stands for no connection parameter. */
+export interface EnvironmentVariable {
+  /** Its name. */
+  readonly name: string;
+  /** What it sets, in one line. */
+  readonly about: string;
+  /** The run-time setting of the server it gives; its value "default", in any case, gives none. */
+  readonly setting?: string;
 }
 
 const TLS_VERSIONS = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"] as const;
@@ -87,29 +95,27 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     environment: "PGSERVICE",
     kind: "text",
     since: "8.4",
-    acts: false,
     about: "section of the service file that gives the other parameters",
   },
   user: {
     environment: "PGUSER",
     kind: "text",
+    otherwise: "the account that runs this",
     since: "8.4",
-    acts: true,
-    about: "role to log in as; the account of the operating system unless set",
+    about: "role to log in as",
   },
   password: {
     environment: "PGPASSWORD",
     kind: "secret",
     since: "8.4",
-    acts: true,
     about: "password of the role",
   },
   passfile: {
     environment: "PGPASSFILE",
     kind: "path",
+    otherwise: "~/.pgpass, or postgresql/pgpass.conf in APPDATA on Windows",
     since: "10",
-    acts: false,
-    about: "file that holds passwords",
+    about: "file that holds passwords, read when one is asked for",
   },
   channel_binding: {
     environment: "PGCHANNELBINDING",
@@ -117,35 +123,32 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     kind: "enum",
     values: ["disable", "prefer", "require"],
     since: "13",
-    acts: true,
     about: "whether SCRAM is bound to the TLS channel",
   },
   connect_timeout: {
     environment: "PGCONNECT_TIMEOUT",
     kind: "integer",
     since: "8.4",
-    acts: true,
     about: "seconds for each address, from the first packet to the first ReadyForQuery",
   },
   dbname: {
     environment: "PGDATABASE",
     kind: "text",
+    otherwise: "user",
     since: "8.4",
-    acts: true,
-    about: "database; the user's name unless set",
+    about: "database to open; in an object it may hold a whole connection string",
   },
   host: {
     environment: "PGHOST",
     kind: "list",
+    otherwise: "the directory of Unix sockets; localhost on Windows",
     since: "8.4",
-    acts: true,
     about: "names, IP addresses or directories of Unix sockets",
   },
   hostaddr: {
     environment: "PGHOSTADDR",
     kind: "list",
     since: "8.4",
-    acts: true,
     about: "IP addresses to dial in place of looking up host",
   },
   port: {
@@ -153,67 +156,62 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     default: "5432",
     kind: "list",
     since: "8.4",
-    acts: true,
     about: "one port for all hosts, or one for each",
   },
   client_encoding: {
     environment: "PGCLIENTENCODING",
     kind: "text",
+    otherwise: "UTF8",
     since: "9.1",
-    acts: true,
-    about: "encoding of the session; UTF8, or auto for the server's default",
+    about: "encoding of the session; nothing but UTF8 is spoken, and auto means that too",
   },
   options: {
     environment: "PGOPTIONS",
     default: "",
     kind: "text",
     since: "8.4",
-    acts: true,
     about: "command-line options for the server",
   },
   application_name: {
     environment: "PGAPPNAME",
     kind: "text",
     since: "9.0",
-    acts: true,
     about: "name shown in pg_stat_activity",
   },
   fallback_application_name: {
     kind: "text",
     since: "9.0",
-    acts: true,
     about: "application_name where none is set",
   },
   keepalives: {
     default: "1",
     kind: "boolean",
     since: "9.0",
-    acts: false,
     about: "whether TCP keepalives are sent",
   },
   keepalives_idle: {
     kind: "integer",
+    otherwise: "the system's",
     since: "9.0",
-    acts: false,
-    about: "seconds of silence before a TCP keepalive",
+    about: "seconds of silence before a TCP keepalive; 0 for the system's",
   },
   keepalives_interval: {
     kind: "integer",
+    otherwise: "the system's",
     since: "9.0",
-    acts: false,
-    about: "seconds between TCP keepalives",
+    about: "seconds between TCP keepalives; 0 for the system's",
   },
   keepalives_count: {
     kind: "integer",
+    otherwise: "the system's",
     since: "9.0",
-    acts: false,
     about: "lost TCP keepalives before the connection counts as dead",
   },
   tcp_user_timeout: {
     kind: "integer",
+    otherwise: "the system's",
     since: "12",
-    acts: false,
-    about: "milliseconds octets may stay unacknowledged",
+    about: "milliseconds octets may stay unacknowledged; 0 for the system's",
   },
   sslmode: {
     environment: "PGSSLMODE",
@@ -221,7 +219,6 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     kind: "enum",
     values: ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
     since: "8.4",
-    acts: true,
     about: "whether TLS is used, and how far the server is verified",
   },
   sslnegotiation: {
@@ -230,7 +227,6 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     kind: "enum",
     values: ["postgres", "direct"],
     since: "17",
-    acts: true,
     about: "whether TLS is asked for first or begins at once",
   },
   sslcompression: {
@@ -238,21 +234,18 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     default: "0",
     kind: "boolean",
     since: "9.2",
-    acts: true,
     about: "obsolete, accepted and ignored",
   },
   sslcert: {
     environment: "PGSSLCERT",
     kind: "path",
     since: "8.4",
-    acts: true,
     about: "client certificate",
   },
   sslkey: {
     environment: "PGSSLKEY",
     kind: "path",
     since: "8.4",
-    acts: true,
     about: "private key of the client certificate",
   },
   sslcertmode: {
@@ -261,34 +254,31 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     kind: "enum",
     values: ["disable", "allow", "require"],
     since: "16",
-    acts: false,
     about: "whether a client certificate is sent",
   },
   sslpassword: {
     kind: "secret",
     since: "13",
-    acts: true,
     about: "passphrase of sslkey",
   },
   sslrootcert: {
     environment: "PGSSLROOTCERT",
     kind: "path",
+    otherwise: "~/.postgresql/root.crt if it exists",
     since: "8.4",
-    acts: true,
     about: "certificates to trust, or system",
   },
   sslcrl: {
     environment: "PGSSLCRL",
     kind: "path",
+    otherwise: "~/.postgresql/root.crl if it exists",
     since: "8.4",
-    acts: false,
     about: "certificate revocation list",
   },
   sslcrldir: {
     environment: "PGSSLCRLDIR",
     kind: "path",
     since: "14",
-    acts: false,
     about: "directory of certificate revocation lists",
   },
   sslsni: {
@@ -296,14 +286,12 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     default: "1",
     kind: "boolean",
     since: "14",
-    acts: true,
     about: "whether the host's name is sent in the TLS handshake",
   },
   requirepeer: {
     environment: "PGREQUIREPEER",
     kind: "text",
     since: "9.1",
-    acts: false,
     about: "account the server at a Unix socket must run as",
   },
   require_auth: {
@@ -311,7 +299,6 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     kind: "list",
     values: ["password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none"],
     since: "16",
-    acts: true,
     about: "authentication methods that may, or may not, be used",
   },
   min_protocol_version: {
@@ -320,7 +307,6 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     kind: "enum",
     values: PROTOCOL_VERSIONS,
     since: "18",
-    acts: true,
     about: "lowest protocol version to accept",
   },
   max_protocol_version: {
@@ -329,7 +315,6 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     kind: "enum",
     values: PROTOCOL_VERSIONS,
     since: "18",
-    acts: true,
     about: "protocol version to ask for",
   },
   ssl_min_protocol_version: {
@@ -338,7 +323,6 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     kind: "enum",
     values: TLS_VERSIONS,
     since: "13",
-    acts: true,
     about: "lowest TLS version to accept",
   },
   ssl_max_protocol_version: {
@@ -346,7 +330,6 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     kind: "enum",
     values: TLS_VERSIONS,
     since: "13",
-    acts: true,
     about: "highest TLS version to offer",
   },
   gssencmode: {
@@ -355,8 +338,6 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     kind: "enum",
     values: ["disable", "prefer", "require"],
     since: "12",
-    acts: true,
-    honoured: ["disable", "prefer"],
     about: "whether GSSAPI encryption is used",
   },
   krbsrvname: {
@@ -364,7 +345,6 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     default: "postgres",
     kind: "text",
     since: "8.4",
-    acts: false,
     about: "Kerberos service name of the server",
   },
   gsslib: {
@@ -372,7 +352,6 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     kind: "enum",
     values: ["gssapi", "sspi"],
     since: "8.4",
-    acts: false,
     about: "library for GSSAPI on Windows",
   },
   gssdelegation: {
@@ -380,13 +359,11 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     default: "0",
     kind: "boolean",
     since: "16",
-    acts: false,
     about: "whether Kerberos credentials are passed on to the server",
   },
   replication: {
     kind: "text",
     since: "9.0",
-    acts: true,
     about: "whether the session speaks the replication protocol; sent as given",
   },
   target_session_attrs: {
@@ -395,8 +372,6 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     kind: "enum",
     values: ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"],
     since: "10",
-    acts: true,
-    honoured: ["any"],
     about: "what kind of server is wanted",
   },
   load_balance_hosts: {
@@ -405,53 +380,54 @@ const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
     kind: "enum",
     values: ["disable", "random"],
     since: "16",
-    acts: true,
-    honoured: ["disable"],
     about: "whether hosts are tried in random order",
   },
   scram_client_key: {
     kind: "secret",
     since: "18",
-    acts: true,
     about: "SCRAM ClientKey in base64, in place of the password",
   },
   scram_server_key: {
     kind: "secret",
     since: "18",
-    acts: true,
     about: "SCRAM ServerKey in base64, in place of the password",
   },
   oauth_issuer: {
     kind: "text",
     since: "18",
-    acts: false,
     about: "issuer of OAuth tokens to trust",
   },
   oauth_client_id: {
     kind: "text",
     since: "18",
-    acts: false,
     about: "name of this client at the issuer",
   },
   oauth_client_secret: {
     kind: "secret",
     since: "18",
-    acts: false,
     about: "secret of this client at the issuer",
   },
   oauth_scope: {
     kind: "text",
     since: "18",
-    acts: false,
     about: "scope to ask the issuer for",
   },
   sslkeylogfile: {
     kind: "path",
     since: "18",
-    acts: false,
     about: "file that receives the keys of TLS sessions",
   },
 };
+
+/** Environment variables of libpq 18 that stand for no connection parameter (manual, section Environment Variables). */
+export const ENVIRONMENT_ONLY: readonly EnvironmentVariable[] = [
+  { name: "PGSERVICEFILE", about: "path of the service file; ~/.pg_service.conf unless set" },
+  { name: "PGSYSCONFDIR", about: "directory of the system's pg_service.conf" },
+  { name: "PGREQUIRESSL", about: "old form: a value that begins with 1 is sslmode=require" },
+  { name: "PGDATESTYLE", about: "DateStyle of the session", setting: "datestyle" },
+  { name: "PGTZ", about: "TimeZone of the session", setting: "timezone" },
+  { name: "PGGEQO", about: "geqo of the session", setting: "geqo" },
+];
 
 /** Every parameter of libpq 18, in the order its manual groups them. */
 export const KEYWORDS: readonly KeywordInfo[] = (Object.keys(TABLE) as Keyword[])

@@ -1,44 +1,73 @@
 import { ConfigError } from "../errors.ts";
+import { resolveGss } from "./gss_settings.ts";
+import type { GssSettings } from "./gss_settings.ts";
 import { resolveHosts, splitHosts } from "./hosts.ts";
 import type { HostEntry } from "./hosts.ts";
 import { isKeyword, KEYWORDS, unknownKeyword } from "./keywords.ts";
+import type { Keyword } from "./keywords.ts";
+import { resolveOAuth } from "./oauth_settings.ts";
+import type { OAuthSettings } from "./oauth_settings.ts";
+import { withOrigins } from "./origin.ts";
+import type { Origins } from "./origin.ts";
 import type { ConnectionParameters } from "./parameters.ts";
 import { resolveProtocolVersions } from "./protocol_versions.ts";
 import { parseRequireAuth } from "./require_auth.ts";
 import type { RequireAuth } from "./require_auth.ts";
 import { resolveScramKeys } from "./scram_keys.ts";
 import { Secret } from "./secret.ts";
+import { resolveSocket } from "./socket_settings.ts";
+import type { SocketSettings } from "./socket_settings.ts";
 import { startupParameters } from "./startup_parameters.ts";
+import type { FurtherStartup } from "./startup_parameters.ts";
 import { resolveTls } from "./tls_settings.ts";
 import type { TlsSettings } from "./tls_settings.ts";
-import { checkText, integerOf, wordOf } from "./values.ts";
+import { checkText, wordOf } from "./values.ts";
 
 /** Whether SCRAM is bound to the TLS channel. */
 export type ChannelBindingMode = "disable" | "prefer" | "require";
 
-/** What the machine this runs on contributes where the parameters say nothing. */
-export interface SettingsDefaults {
-  /** The account of the operating system. */
-  readonly user?: string;
+/** What kind of server is wanted. */
+export type TargetSessionAttrs =
+  | "any"
+  | "read-write"
+  | "read-only"
+  | "primary"
+  | "standby"
+  | "prefer-standby";
+
+/** What stands beside the parameters; `gatherParameters` brings most of it. */
+export interface SettingsContext extends FurtherStartup {
+  /** The account of the operating system; the role where none is given. */
+  readonly user?: string | undefined;
   /** The directory of Unix sockets, or "localhost"; "localhost" unless given. */
-  readonly host?: string;
+  readonly host?: string | undefined;
+  /** Where values were found, for error messages. */
+  readonly origins?: Origins | undefined;
 }
 
-/** What timers of every runtime can hold, 24 days; above it they fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /** Connection parameters, judged and typed. No print of it shows a secret. */
-export interface Settings extends TlsSettings {
+export interface Settings extends TlsSettings, SocketSettings, GssSettings, OAuthSettings {
+  /**
+   * What was asked for: keywords with a value that is not empty, from wherever it came but a default. What cannot be
+   * honoured is an error only if it is in here.
+   */
+  readonly explicit: ReadonlySet<Keyword>;
   /** At least one, in the order to try them. */
   readonly hosts: readonly HostEntry[];
+  /** Whether hosts and addresses are tried in random order. */
+  readonly loadBalanceHosts: "disable" | "random";
+  /** What kind of server is wanted. */
+  readonly targetSessionAttrs: TargetSessionAttrs;
   /** The role to log in as. */
   readonly user: string;
   /** The database; `user` unless set. */
   readonly dbname: string;
   /** undefined if not given, or empty. */
   readonly password: Secret<string> | undefined;
-  /** For each address; undefined waits for ever. */
-  readonly connectTimeoutMs: number | undefined;
+  /** The path of the password file; undefined if not given, or empty, which means the one in the home directory. */
+  readonly passfile: string | undefined;
+  /** The section of the service file the parameters were taken from. */
+  readonly service: string | undefined;
   /** Names and values of StartupMessage, in libpq's order. */
   readonly startup: readonly (readonly [string, string])[];
   /** Whether SCRAM is bound to the TLS channel. */
@@ -57,19 +86,26 @@ export interface Settings extends TlsSettings {
 
 /**
  * Judges parameters in libpq's order, so that the first error is the one libpq would give, and fills in defaults.
- * What this version cannot honour is refused, never ignored.
  *
- * @param parameters From a connection string or an object.
- * @param defaults What the machine contributes.
- * @throws {ConfigError} Naming the keyword; `unsupported-setting` for what libpq has and this version has not.
+ * @param parameters From a connection string, an object or `gatherParameters`.
+ * @param context What stands beside them.
+ * @throws {ConfigError} Naming the keyword, and where its value came from unless that is `parameters` itself.
  */
 export function resolveSettings(
   parameters: ConnectionParameters,
-  defaults: SettingsDefaults = {},
+  context: SettingsContext = {},
 ): Settings {
+  try {
+    return judge(parameters, context);
+  } catch (error) {
+    throw withOrigins(error, context.origins ?? {});
+  }
+}
+
+function judge(parameters: ConnectionParameters, context: SettingsContext): Settings {
   checkKeywords(parameters);
   const lists = splitHosts(parameters);
-  const user = parameters.user || defaults.user;
+  const user = parameters.user || context.user;
   if (user === undefined || user === "") {
     throw new ConfigError("Cannot log in without a user name: set user or PGUSER", {
       keyword: "user",
@@ -79,29 +115,35 @@ export function resolveSettings(
   const requireAuth = parseRequireAuth(parameters.require_auth);
   const channelBinding = resolveChannelBinding(parameters, requireAuth);
   const tls = resolveTls(parameters);
-  wordOf("gssencmode", parameters.gssencmode ?? "prefer", ["disable", "prefer", "require"]);
-  wordOf("target_session_attrs", parameters.target_session_attrs ?? "any", [
-    "any",
-    "read-write",
-    "read-only",
-    "primary",
-    "standby",
-    "prefer-standby",
-  ]);
+  const gss = resolveGss(parameters);
+  const targetSessionAttrs = resolveTargetSessionAttrs(parameters);
   const scramKeys = resolveScramKeys(parameters);
-  wordOf("load_balance_hosts", parameters.load_balance_hosts ?? "disable", ["disable", "random"]);
+  const loadBalanceHosts = wordOf(
+    "load_balance_hosts",
+    parameters.load_balance_hosts ?? "disable",
+    ["disable", "random"],
+  );
   const versions = resolveProtocolVersions(parameters);
   // From here on libpq judges at the time of use.
-  const hosts = resolveHosts(lists, defaults.host || "localhost");
+  const hosts = resolveHosts(lists, context.host || "localhost");
   checkVerifiedNames(tls, hosts, parameters);
   return {
+    explicit: new Set(
+      KEYWORDS.flatMap(({ keyword }) => parameters[keyword] ? [keyword] : []),
+    ),
     hosts,
+    loadBalanceHosts,
+    targetSessionAttrs,
     user,
     dbname,
     password: parameters.password ? new Secret(parameters.password) : undefined,
-    connectTimeoutMs: resolveTimeout(parameters.connect_timeout),
-    startup: startupParameters(parameters, user, dbname),
+    passfile: parameters.passfile || undefined,
+    service: parameters.service || undefined,
+    startup: startupParameters(parameters, { user, dbname }, context),
+    ...resolveSocket(parameters),
     ...tls,
+    ...gss,
+    ...resolveOAuth(parameters),
     channelBinding,
     requireAuth,
     ...scramKeys,
@@ -113,17 +155,21 @@ function checkKeywords(parameters: ConnectionParameters): void {
   for (const key of Object.keys(parameters)) {
     if (!isKeyword(key)) throw unknownKeyword(key);
   }
-  for (const { keyword, acts } of KEYWORDS) {
+  for (const { keyword } of KEYWORDS) {
     const value = parameters[keyword];
-    if (value === undefined || value === "") continue;
-    checkText(keyword, value);
-    if (!acts) {
-      throw new ConfigError(`Cannot use ${keyword}: this version does not support it`, {
-        keyword,
-        code: "unsupported-setting",
-      });
-    }
+    if (value !== undefined) checkText(keyword, value);
   }
+}
+
+function resolveTargetSessionAttrs(parameters: ConnectionParameters): TargetSessionAttrs {
+  return wordOf("target_session_attrs", parameters.target_session_attrs ?? "any", [
+    "any",
+    "read-write",
+    "read-only",
+    "primary",
+    "standby",
+    "prefer-standby",
+  ]);
 }
 
 function resolveChannelBinding(
@@ -160,16 +206,4 @@ function checkVerifiedNames(
       { keyword: "host" },
     );
   }
-}
-
-function resolveTimeout(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const seconds = integerOf(text);
-  if (seconds === undefined) {
-    throw new ConfigError(
-      `Cannot use connect_timeout "${text}": it must be a whole number of seconds`,
-      { keyword: "connect_timeout" },
-    );
-  }
-  return seconds > 0 ? Math.min(seconds * 1000, MAX_TIMER_MS) : undefined;
 }

@@ -1,39 +1,56 @@
 import { ConfigError } from "../errors.ts";
 import type { ConnectionParameters } from "./parameters.ts";
+import { checkRunTimeParameters } from "./run_time_parameters.ts";
 
 /** The greatest body a server takes: MAX_STARTUP_PACKET_LENGTH of pqcomm.h. */
 const MAX_BODY_OCTETS = 10_000;
 
+/** What of StartupMessage no connection parameter gives. */
+export interface FurtherStartup {
+  /** From PGDATESTYLE, PGTZ and PGGEQO. */
+  readonly environmentSettings?: readonly (readonly [string, string])[] | undefined;
+  /** Given by the caller; they replace an environment's setting of the same name. */
+  readonly runTimeParameters?: Readonly<Record<string, string>> | undefined;
+}
+
 /**
- * The names and values of StartupMessage in libpq's order (fe-protocol3.c, build_startup_packet).
+ * The names and values of StartupMessage in libpq's order (fe-protocol3.c, build_startup_packet), then the caller's.
  *
- * @throws {ConfigError} If client_encoding is one this library does not speak, or the message would be longer than a
- *   server takes.
+ * @throws {ConfigError} If client_encoding is one this library does not speak, a run-time parameter may not stand
+ *   here, or the message would be longer than a server takes.
  */
 export function startupParameters(
   parameters: ConnectionParameters,
-  user: string,
-  dbname: string,
+  session: { readonly user: string; readonly dbname: string },
+  further: FurtherStartup,
 ): readonly (readonly [string, string])[] {
   // An explicitly empty application_name keeps the fallback away as well.
   const name = parameters.application_name ?? parameters.fallback_application_name;
   const all: readonly (readonly [string, string | undefined])[] = [
-    ["user", user],
-    ["database", dbname],
+    ["user", session.user],
+    ["database", session.dbname],
     ["replication", parameters.replication],
     ["options", parameters.options],
     ["application_name", name],
     ["client_encoding", encodingOf(parameters.client_encoding)],
   ];
-  const given = all.flatMap(([key, value]): (readonly [string, string])[] =>
-    value === undefined || value === "" ? [] : [[key, value]]
-  );
+  const runTime = Object.entries(further.runTimeParameters ?? {});
+  checkRunTimeParameters(runTime);
+  const chosen = new Set(runTime.map(([key]) => key.toLowerCase()));
+  const given: readonly (readonly [string, string])[] = [
+    ...all.flatMap(([key, value]): (readonly [string, string])[] =>
+      value === undefined || value === "" ? [] : [[key, value]]
+    ),
+    // As in libpq these are sent even if they are empty.
+    ...(further.environmentSettings ?? []).filter(([key]) => !chosen.has(key)),
+    ...runTime,
+  ];
   const octets = bodyOctets(given);
   if (octets > MAX_BODY_OCTETS) {
     throw new ConfigError(
       `Cannot send the start-up packet: it has ${octets} octets, ` +
         `but a server takes at most ${MAX_BODY_OCTETS}`,
-      { hint: "The longest values are user, dbname, options or application_name" },
+      { hint: "The longest values may be user, dbname, options or run-time parameters" },
     );
   }
   return given;

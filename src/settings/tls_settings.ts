@@ -9,6 +9,9 @@ export type SslMode = "disable" | "allow" | "prefer" | "require" | "verify-ca" |
 /** A TLS version by OpenSSL's name, as libpq takes it. */
 export type TlsVersionName = "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
 
+/** Whether a client certificate is sent: never, if the server asks and there is one, or always. */
+export type SslCertMode = "disable" | "allow" | "require";
+
 /** What the `ssl…` parameters say. */
 export interface TlsSettings {
   /** Whether TLS is used, and how far the server is verified. */
@@ -23,6 +26,14 @@ export interface TlsSettings {
   readonly sslkey: string | undefined;
   /** The passphrase of `sslkey`. */
   readonly sslpassword: Secret<string> | undefined;
+  /** Whether a client certificate is sent. */
+  readonly sslcertmode: SslCertMode;
+  /** The path of a certificate revocation list. */
+  readonly sslcrl: string | undefined;
+  /** The path of a directory of certificate revocation lists. */
+  readonly sslcrldir: string | undefined;
+  /** Where the keys of TLS sessions are to be written, in the format of NSS. */
+  readonly sslkeylogfile: string | undefined;
   /** Whether the host's name is sent by SNI. */
   readonly sslsni: boolean;
   /** undefined sets no bound. */
@@ -87,6 +98,11 @@ export function resolveTls(parameters: ConnectionParameters): TlsSettings {
       { keyword: "ssl_min_protocol_version" },
     );
   }
+  const sslcertmode = wordOf("sslcertmode", parameters.sslcertmode ?? "allow", [
+    "disable",
+    "allow",
+    "require",
+  ]);
   checkIdentity(parameters);
   return {
     sslmode,
@@ -95,6 +111,10 @@ export function resolveTls(parameters: ConnectionParameters): TlsSettings {
     sslcert: parameters.sslcert || undefined,
     sslkey: parameters.sslkey || undefined,
     sslpassword: parameters.sslpassword ? new Secret(parameters.sslpassword) : undefined,
+    sslcertmode,
+    sslcrl: parameters.sslcrl || undefined,
+    sslcrldir: parameters.sslcrldir || undefined,
+    sslkeylogfile: parameters.sslkeylogfile || undefined,
     // libpq looks at the first character only.
     sslsni: (parameters.sslsni ?? "1").startsWith("1"),
     sslMinVersion,

@@ -1,6 +1,6 @@
 import { ConfigError } from "../errors.ts";
 import type { Keyword } from "./keywords.ts";
-import { keywordInfo } from "./keywords.ts";
+import type { ConnectionParameters } from "./parameters.ts";
 
 /**
  * Reads a decimal integer of 32 bits; blanks around it and a sign are fine (libpq: pqParseIntParam).
@@ -14,10 +14,33 @@ export function integerOf(text: string): number | undefined {
 }
 
 /**
- * Reads a parameter that takes exact words, and takes only those this version honours.
+ * Reads a parameter that takes a whole number.
  *
- * @throws {ConfigError} `invalid-setting` for another word, the empty one too; `unsupported-setting` for a word of
- *   libpq that this version cannot honour.
+ * @param keyword Which parameter.
+ * @param parameters All of them.
+ * @param unit What it counts, for the message.
+ * @returns undefined if it is not given.
+ * @throws {ConfigError} For everything else, the empty text too.
+ */
+export function integerSetting(
+  keyword: Keyword,
+  parameters: ConnectionParameters,
+  unit?: string,
+): number | undefined {
+  const text = parameters[keyword];
+  if (text === undefined) return undefined;
+  const value = integerOf(text);
+  if (value === undefined) {
+    const what = unit === undefined ? "a whole number" : `a whole number of ${unit}`;
+    throw new ConfigError(`Cannot use ${keyword} "${text}": it must be ${what}`, { keyword });
+  }
+  return value;
+}
+
+/**
+ * Reads a parameter that takes exact words.
+ *
+ * @throws {ConfigError} For another word, the empty one too.
  */
 export function wordOf<Word extends string>(
   keyword: Keyword,
@@ -29,13 +52,6 @@ export function wordOf<Word extends string>(
     throw new ConfigError(
       `Cannot use ${keyword} "${text}": it must be ${alternatives(words)}`,
       { keyword },
-    );
-  }
-  const { honoured } = keywordInfo(keyword);
-  if (honoured !== undefined && !honoured.includes(word)) {
-    throw new ConfigError(
-      `Cannot use ${keyword} "${text}": this version honours only ${alternatives(honoured)}`,
-      { keyword, code: "unsupported-setting" },
     );
   }
   return word;

@@ -6,7 +6,8 @@
 
 import type { TlsFacts } from "../auth/channel.ts";
 import { UsageError } from "../errors.ts";
-import { type BunTlsOptions, bunTlsOptions, factsOf, judge, type TlsReport } from "./bun_tls.ts";
+import type { BunNet, BunSocket, Handlers } from "./bun_api.ts";
+import { bunTlsOptions, factsOf, judge } from "./bun_tls.ts";
 import { checkAddress, endpointOf, kernelPath } from "./endpoint.ts";
 import {
   abortedFailure,
@@ -20,60 +21,35 @@ import {
 } from "./failures.ts";
 import { Inbox } from "./inbox.ts";
 import { Pending } from "./pending.ts";
-import { checkTlsRequest } from "./requests.ts";
-import type { Abilities, Adapter, Address, Endpoint, TlsRequest, Transport } from "./transport.ts";
+import { checkSocketOptions, checkTlsRequest } from "./requests.ts";
+import type {
+  Abilities,
+  Adapter,
+  Address,
+  Endpoint,
+  SocketOptions,
+  TlsRequest,
+  Transport,
+} from "./transport.ts";
 
-/** The part of Bun this uses. */
-interface BunNet {
-  readonly dns: {
-    lookup(
-      host: string,
-      options: { backend: "libc" },
-    ): Promise<readonly { readonly address: string }[]>;
-  };
-  connect(
-    options:
-      & (
-        | { hostname: string; port: number }
-        | { unix: string }
-      )
-      & { allowHalfOpen: true; data: BunTransport; socket: Handlers },
-  ): Promise<BunSocket>;
-}
-
-interface BunSocket extends TlsReport {
-  readonly data: BunTransport;
-  readonly remoteAddress: string | undefined;
-  /** Takes what fits and says how much; -1 once the socket is closed. */
-  write(octets: Uint8Array): number;
-  /** Without an argument: closes our side only. */
-  shutdown(): void;
-  /** Closes both sides in order; `terminate()` would reset, and lose what was just written. */
-  close(): void;
-  pause(): void;
-  resume(): void;
-  setNoDelay(noDelay: boolean): boolean;
-  upgradeTLS(
-    options: { data: BunTransport; tls: BunTlsOptions; socket: Handlers },
-  ): readonly [BunSocket, BunSocket];
-}
-
-interface Handlers {
-  readonly binaryType: "uint8array";
-  open(socket: BunSocket): void;
-  data(socket: BunSocket, octets: Uint8Array): void;
-  drain(socket: BunSocket): void;
-  end(socket: BunSocket): void;
-  close(socket: BunSocket, error?: Error): void;
-  error(socket: BunSocket, error: Error): void;
-  handshake?(socket: BunSocket, success: boolean, verdict: Error | null): void;
-}
+export type { TlsFacts, TlsVersion, Verification } from "../auth/channel.ts";
+export type {
+  Abilities,
+  Adapter,
+  Address,
+  Endpoint,
+  KeepAlive,
+  SocketOptions,
+  TlsIdentity,
+  TlsRequest,
+  Transport,
+} from "./transport.ts";
 
 /**
  * One set of handlers for all sockets of a layer; the transport is the socket's `data`. After an upgrade Bun still
  * calls the plain set, with ciphertext and a close of its own: the transport drops what is not of its present layer.
  */
-function handlers(layer: Layer): Handlers {
+function handlers(layer: Layer): Handlers<BunTransport> {
   return {
     binaryType: "uint8array",
     open: (socket) => socket.data.onOpen(layer, socket),
@@ -87,8 +63,8 @@ function handlers(layer: Layer): Handlers {
 
 type Layer = "plain" | "tls";
 
-const PLAIN: Handlers = handlers("plain");
-const SECURE: Handlers = {
+const PLAIN: Handlers<BunTransport> = handlers("plain");
+const SECURE: Handlers<BunTransport> = {
   ...handlers("tls"),
   handshake: (socket, _success, verdict) => socket.data.onHandshake(socket, verdict),
 };
@@ -107,6 +83,8 @@ const ABILITIES: Abilities = {
   clientCertificate: true,
   versionBounds: ["TLSv1.2", "TLSv1.3"],
   withoutSni: true,
+  revocationLists: true,
+  keepAlive: ["idleS"],
 };
 
 /** Opens sockets by `Bun.connect` and `upgradeTLS`. */
@@ -122,11 +100,16 @@ async function resolve(host: string): Promise<readonly string[]> {
   }
 }
 
-async function dial(address: Address, signal?: AbortSignal): Promise<Transport> {
+async function dial(
+  address: Address,
+  signal?: AbortSignal,
+  options?: SocketOptions,
+): Promise<Transport> {
   if (bun === undefined) throw new UsageError("Cannot dial: this is the adapter for Bun");
   checkAddress(address);
+  checkSocketOptions("bun", ABILITIES, options);
   const transport = new BunTransport(address);
-  await transport.connect(bun, signal);
+  await transport.connect(bun, signal, options);
   return transport;
 }
 
@@ -150,7 +133,7 @@ class BunTransport implements Transport {
     resume: () => this.#socket?.resume(),
   });
   #endpoint: Endpoint;
-  #socket: BunSocket | undefined;
+  #socket: BunSocket<BunTransport> | undefined;
   #layer: Layer = "plain";
   #handshake: Handshake | undefined;
   #write: Write | undefined;
@@ -166,7 +149,11 @@ class BunTransport implements Transport {
   }
 
   /** Opens the socket; the signal cuts it short. */
-  connect(bun: BunNet, signal: AbortSignal | undefined): Promise<void> {
+  connect(
+    bun: BunNet,
+    signal: AbortSignal | undefined,
+    options: SocketOptions | undefined,
+  ): Promise<void> {
     const address = this.#address;
     const where = address.kind === "tcp"
       ? { hostname: address.host, port: address.port }
@@ -181,7 +168,11 @@ class BunTransport implements Transport {
       dialed.finally(() => signal?.removeEventListener("abort", onAbort)).then((socket) => {
         // Aborted in the meantime: nobody will take this connection.
         if (this.#pending.failure !== undefined) return socket.close();
-        if (address.kind === "tcp") socket.setNoDelay(true);
+        if (address.kind === "tcp") {
+          socket.setNoDelay(true);
+          const { keepAlive } = options ?? {};
+          if (keepAlive !== undefined) socket.setKeepAlive(true, (keepAlive.idleS ?? 0) * 1000);
+        }
         this.#endpoint = endpointOf(address, socket.remoteAddress);
         done(undefined);
       }, (error) => fail(dialFailure(address, error)));
@@ -234,7 +225,7 @@ class BunTransport implements Transport {
         const tls = bunTlsOptions(request);
         this.#socket = socket.upgradeTLS({ data: this, tls, socket: SECURE })[1];
       } catch (error) {
-        this.#break(tlsSetupFailure(address, "cannot use roots, certificate or key", error));
+        this.#break(tlsSetupFailure("sslkey", "cannot use roots, certificate or key", error));
       }
     });
   }
@@ -245,7 +236,7 @@ class BunTransport implements Transport {
     this.#inbox.abort(aborted);
   }
 
-  onOpen(layer: Layer, socket: BunSocket): void {
+  onOpen(layer: Layer, socket: BunSocket<BunTransport>): void {
     if (layer === this.#layer) this.#socket = socket;
   }
 
@@ -275,7 +266,7 @@ class BunTransport implements Transport {
     this.#break(lostFailure(this.#address, error ?? { code: "EPIPE" }));
   }
 
-  onHandshake(socket: BunSocket, verdict: Error | null): void {
+  onHandshake(socket: BunSocket<BunTransport>, verdict: Error | null): void {
     const handshake = this.#handshake;
     if (handshake === undefined || this.#pending.failure !== undefined) return;
     const failure = judge(this.#address, handshake.request, verdict);

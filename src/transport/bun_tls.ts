@@ -10,6 +10,7 @@ export interface BunTlsOptions {
   rejectUnauthorized: false;
   minVersion: number;
   ca?: string;
+  crl?: string;
   cert?: string;
   key?: string;
   passphrase?: string;
@@ -49,6 +50,7 @@ export function bunTlsOptions(request: TlsRequest): BunTlsOptions {
     minVersion: Math.max(VERSION_NUMBERS[minVersion ?? "TLSv1.2"], VERSION_NUMBERS["TLSv1.2"]),
   };
   if (roots !== "system") options.ca = roots.pem;
+  if (request.revocationLists !== undefined) options.crl = request.revocationLists;
   if (identity !== undefined) {
     options.cert = identity.certificate;
     options.key = identity.key;

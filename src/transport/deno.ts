@@ -10,8 +10,29 @@ import { UsageError } from "../errors.ts";
 import { checkAddress, endpointOf, kernelPath } from "./endpoint.ts";
 import { abortedFailure, dialFailure, lostFailure, tlsFailure } from "./failures.ts";
 import { Pending } from "./pending.ts";
-import { checkTlsRequest } from "./requests.ts";
-import type { Abilities, Adapter, Address, Endpoint, TlsRequest, Transport } from "./transport.ts";
+import { checkSocketOptions, checkTlsRequest } from "./requests.ts";
+import type {
+  Abilities,
+  Adapter,
+  Address,
+  Endpoint,
+  SocketOptions,
+  TlsRequest,
+  Transport,
+} from "./transport.ts";
+
+export type { TlsFacts, TlsVersion, Verification } from "../auth/channel.ts";
+export type {
+  Abilities,
+  Adapter,
+  Address,
+  Endpoint,
+  KeepAlive,
+  SocketOptions,
+  TlsIdentity,
+  TlsRequest,
+  Transport,
+} from "./transport.ts";
 
 /** The part of Deno this uses. */
 interface DenoNet {
@@ -34,6 +55,7 @@ interface DenoConn {
   closeWrite(): Promise<void>;
   close(): void;
   setNoDelay?(noDelay: boolean): void;
+  setKeepAlive?(keepAlive: boolean): void;
 }
 
 interface DenoTlsConn extends DenoConn {
@@ -64,13 +86,19 @@ const ABILITIES: Abilities = {
  * Opens sockets by `Deno.connect` and `Deno.startTls`. TLS is verified against the system's roots and the host's name,
  * by rustls, or not at all possible; a policy that needs more is for the adapter of `./node`.
  *
- * Names are resolved while dialing. Deno's flag `--unsafely-ignore-certificate-errors` is beyond the reach of programs.
+ * Names are resolved while dialing. `close()` in the middle of a TLS handshake rejects it at once, but Deno 2.9 keeps
+ * the socket itself until the server closes or the process ends. Deno's flag `--unsafely-ignore-certificate-errors` is beyond the reach of programs.
  */
 export const denoAdapter: Adapter = { name: "deno", abilities: ABILITIES, dial };
 
-async function dial(address: Address, signal?: AbortSignal): Promise<Transport> {
+async function dial(
+  address: Address,
+  signal?: AbortSignal,
+  options?: SocketOptions,
+): Promise<Transport> {
   if (deno === undefined) throw new UsageError("Cannot dial: this is the adapter for Deno");
   checkAddress(address);
+  checkSocketOptions("deno", ABILITIES, options);
   const dialing = new Pending();
   const onAbort = (): void => dialing.end(abortedFailure(address, "dial", signal?.reason));
   if (signal?.aborted) onAbort();
@@ -80,7 +108,10 @@ async function dial(address: Address, signal?: AbortSignal): Promise<Transport> 
       connect(deno, address, signal).then((conn) => {
         // Aborted in the meantime: nobody will take this connection.
         if (dialing.failure !== undefined) conn.close();
-        else done(new DenoTransport(deno, conn, address));
+        else {
+          if (options?.keepAlive !== undefined) conn.setKeepAlive?.(true);
+          done(new DenoTransport(deno, conn, address));
+        }
       }, (error) => fail(dialFailure(address, error)));
     });
   } finally {
@@ -153,6 +184,10 @@ class DenoTransport implements Transport {
     const { serverName } = request;
     if (hostname === undefined || (serverName !== undefined && serverName !== hostname)) {
       throw new UsageError('Cannot start TLS: "host" must be given, and "serverName" equal to it');
+    }
+    if (this.#address.kind === "unix") {
+      // Deno.startTls takes TCP connections only; libpq never uses TLS here either.
+      throw new UsageError("Cannot start TLS: Deno has none for Unix sockets");
     }
     if (this.#pending.failure === undefined && this.#state !== "plain") {
       throw new UsageError("Cannot start TLS: this connection has started it before");

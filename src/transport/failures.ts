@@ -178,7 +178,9 @@ export function lostFailure(address: Address, error: unknown): ConnectionError {
 
 /** The server's certificate did not pass. */
 export function certificateFailure(address: Address, error: unknown): ConnectionError {
-  const reason = reasonOf(error);
+  // Deno's node:tls gives this one code for a bad issuer, date, algorithm or key size alike.
+  const vague = "Deno" in globalThis && codeOf(error) === "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
+  const reason = vague ? "its issuer, dates, signature or key size did not pass" : reasonOf(error);
   const code = /not valid for name/.test(reason) ? "certificate-name" : "certificate-untrusted";
   return new ConnectionError(
     code,
@@ -230,13 +232,17 @@ export function unreadOctetsFailure(address: Address, octets: number): ProtocolE
   );
 }
 
-/** Something TLS needs on our side cannot be used: roots, client certificate or key. */
-export function tlsSetupFailure(address: Address, what: string, error: unknown): ConnectionError {
-  return new ConnectionError(
-    "tls-failed",
-    `Cannot start TLS with ${describeAddress(address)}: ${what}: ${reasonOf(error)}`,
-    { phase: "tls", cause: error },
-  );
+/** Something TLS needs on our side cannot be used: the settings are at fault, so nothing is tried in plaintext. */
+export function tlsSetupFailure(
+  keyword: "sslcert" | "sslkey",
+  what: string,
+  error: unknown,
+): ConfigError {
+  return new ConfigError(`Cannot start TLS: ${what}: ${reasonOf(error)}`, {
+    keyword,
+    phase: "tls",
+    cause: error,
+  });
 }
 
 /** The shortest true words for a runtime's error. */
@@ -244,15 +250,20 @@ export function reasonOf(error: unknown): string {
   const known = REASONS[codeOf(error)];
   if (known !== undefined) return known;
   const reason = (error as { reason?: unknown } | null | undefined)?.reason;
-  if (typeof reason === "string" && reason !== "") return reason;
+  if (typeof reason === "string" && reason !== "") return plainWords(reason);
   const message = messageOf(error);
   // "error:100000f7:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER", maybe followed by file and line.
   const openssl = /error:[0-9a-f]+:[^:]*:[^:]*:([^:]+)/i.exec(message)?.[1];
-  if (openssl !== undefined) return openssl.trim().replaceAll("_", " ").toLowerCase();
+  if (openssl !== undefined) return plainWords(openssl.trim());
   for (const prefix of [RUSTLS_VERDICT, LOOKUP_FAILED]) {
     if (message.startsWith(prefix)) return message.slice(prefix.length);
   }
   return message.replace(/ \(os error \d+\)$/, "").replace(/\.$/, "");
+}
+
+/** BoringSSL shouts where OpenSSL speaks: "WRONG_VERSION_NUMBER", "wrong version number". */
+function plainWords(reason: string): string {
+  return /^[A-Z0-9_]+$/.test(reason) ? reason.replaceAll("_", " ").toLowerCase() : reason;
 }
 
 function isEarlyEnd(error: unknown): boolean {

@@ -10,10 +10,13 @@ export type {
   Adapter,
   Address,
   Endpoint,
+  KeepAlive,
+  SocketOptions,
   TlsIdentity,
   TlsRequest,
   Transport,
 } from "./transport.ts";
 export type { TlsFacts, TlsVersion, Verification } from "../auth/channel.ts";
 export { createMemoryPair, MemoryTransport } from "./memory.ts";
-export type { MemoryOptions, MemoryStep, MemoryTls } from "./memory.ts";
+export type { MemoryStep } from "./memory.ts";
+export type { MemoryOptions, MemoryTls } from "./memory_end.ts";

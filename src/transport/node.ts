@@ -5,7 +5,7 @@
  * @module
  */
 
-import { connect as connectSocket, type Socket } from "node:net";
+import { connect as connectSocket, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { TlsFacts } from "../auth/channel.ts";
 import { ConfigError, UsageError } from "../errors.ts";
@@ -22,13 +22,35 @@ import {
   unreadOctetsFailure,
 } from "./failures.ts";
 import { Inbox } from "./inbox.ts";
-import { nodeTlsOptions } from "./node_tls.ts";
+import { nodeTlsOptions, type Wire, wireOf } from "./node_tls.ts";
 import { Pending } from "./pending.ts";
-import { checkTlsRequest, tlsVersion } from "./requests.ts";
-import type { Abilities, Adapter, Address, Endpoint, TlsRequest, Transport } from "./transport.ts";
+import { checkSocketOptions, checkTlsRequest, tlsVersion } from "./requests.ts";
+import type {
+  Abilities,
+  Adapter,
+  Address,
+  Endpoint,
+  SocketOptions,
+  TlsRequest,
+  Transport,
+} from "./transport.ts";
+
+export type { TlsFacts, TlsVersion, Verification } from "../auth/channel.ts";
+export type {
+  Abilities,
+  Adapter,
+  Address,
+  Endpoint,
+  KeepAlive,
+  SocketOptions,
+  TlsIdentity,
+  TlsRequest,
+  Transport,
+} from "./transport.ts";
 
 const ON_DENO = "Deno" in globalThis;
 const ON_BUN = "Bun" in globalThis;
+const ON_NODE = !ON_DENO && !ON_BUN;
 const PLATFORM = globalThis.process.platform;
 
 /** What `node:net` and `node:tls` can do on the runtime this runs on. */
@@ -44,6 +66,12 @@ const ABILITIES: Abilities = {
     ? ["TLSv1.2", "TLSv1.3"]
     : ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"],
   withoutSni: true,
+  // Deno takes the option and does not look at it.
+  revocationLists: !ON_DENO,
+  // Interval and count came with Node 24; the runtimes before, Deno and Bun take two arguments.
+  keepAlive: Socket.prototype.setKeepAlive.length >= 4 && ON_NODE
+    ? ["idleS", "intervalS", "count"]
+    : ["idleS"],
 };
 
 /** Opens sockets by `node:net` and `node:tls`, whatever the runtime. */
@@ -67,8 +95,13 @@ async function resolve(host: string): Promise<readonly string[]> {
   });
 }
 
-async function dial(address: Address, signal?: AbortSignal): Promise<Transport> {
+async function dial(
+  address: Address,
+  signal?: AbortSignal,
+  options?: SocketOptions,
+): Promise<Transport> {
   checkAddress(address);
+  checkSocketOptions("node", ABILITIES, options);
   if (signal?.aborted) throw abortedFailure(address, "dial", signal.reason);
   return await new Promise((done, fail) => {
     let socket: Socket;
@@ -94,8 +127,7 @@ async function dial(address: Address, signal?: AbortSignal): Promise<Transport> 
     };
     const onConnect = (): void => {
       settle();
-      // Without it a message written in two parts waits 40 ms for a delayed acknowledgement.
-      if (address.kind === "tcp") socket.setNoDelay(true);
+      if (address.kind === "tcp") tune(socket, options);
       const transport = new NodeTransport(socket, address);
       socket.off("error", onError);
       done(transport);
@@ -113,18 +145,44 @@ async function dial(address: Address, signal?: AbortSignal): Promise<Transport> 
   });
 }
 
+/** The part of newer Nodes that the type package of this project may not know yet. */
+interface FullKeepAlive {
+  setKeepAlive(enable: boolean, delayMs?: number, intervalMs?: number, count?: number): unknown;
+}
+
+function tune(socket: Socket & FullKeepAlive, options: SocketOptions | undefined): void {
+  // Without it a message written in two parts waits 40 ms for a delayed acknowledgement.
+  socket.setNoDelay(true);
+  const keepAlive = options?.keepAlive;
+  if (keepAlive === undefined) return;
+  const { idleS, intervalS, count } = keepAlive;
+  if (intervalS === undefined && count === undefined) {
+    socket.setKeepAlive(true, idleS === undefined ? 0 : idleS * 1000);
+  } else {
+    const interval = intervalS === undefined ? undefined : intervalS * 1000;
+    socket.setKeepAlive(true, (idleS ?? 0) * 1000, interval, count);
+  }
+}
+
 /** A connected `node:net` socket, later the `node:tls` socket over it. */
 class NodeTransport implements Transport {
   readonly endpoint: Endpoint;
   readonly #address: Address;
   readonly #pending = new Pending();
   readonly #inbox = new Inbox({
-    pause: () => this.#socket.pause(),
-    resume: () => this.#socket.resume(),
+    pause: () => {
+      this.#socket.pause();
+      this.#wire?.readStop();
+    },
+    resume: () => {
+      this.#wire?.readStart();
+      this.#socket.resume();
+    },
   });
   #socket: Socket;
   #state: "plain" | "handshake" | "tls" | "closed" = "plain";
   #writeClosed = false;
+  #wire: Wire | undefined;
   /** Stops octets of the present socket from coming in. */
   #ignore: () => void;
 
@@ -139,11 +197,15 @@ class NodeTransport implements Transport {
     return this.#inbox.read();
   }
 
-  write(octets: Uint8Array): Promise<void> {
+  async write(octets: Uint8Array): Promise<void> {
     if (this.#writeClosed && this.#state !== "closed") {
-      return Promise.reject(new UsageError("Cannot write: this side is closed"));
+      throw new UsageError("Cannot write: this side is closed");
     }
-    return this.#pending.run((done, fail) => {
+    // Node ends a socket whose write fails without reading what the kernel still holds: the server's last word. On a
+    // Unix socket already the first write to a closed peer fails, so the loop is let read first, unless somebody
+    // reads all the time anyway.
+    if (this.#address.kind === "unix" && ON_NODE && !this.#inbox.reading) await polled();
+    await this.#pending.run((done, fail) => {
       this.#socket.write(octets, (error) => {
         if (error) fail(lostFailure(this.#address, error));
         else done(undefined);
@@ -166,7 +228,7 @@ class NodeTransport implements Transport {
     const tls = await import("node:tls");
     let options: Awaited<ReturnType<typeof nodeTlsOptions>>;
     try {
-      options = await nodeTlsOptions(address, request);
+      options = await nodeTlsOptions(request);
     } catch (error) {
       throw this.#break(error as Error);
     }
@@ -178,6 +240,7 @@ class NodeTransport implements Transport {
       const plain = this.#socket;
       this.#ignore();
       this.#state = "handshake";
+      if (ON_DENO) this.#wire = wireOf(plain);
       let secure: TLSSocket;
       try {
         secure = tls.connect({ ...options, socket: plain });
@@ -253,6 +316,11 @@ class NodeTransport implements Transport {
       socket.off("end", onEnd);
     };
   }
+}
+
+/** Two turns: the check phase of this one comes before the next poll. */
+async function polled(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise((done) => setImmediate(done));
 }
 
 function factsOf(socket: TLSSocket, request: TlsRequest): TlsFacts {

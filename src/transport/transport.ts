@@ -9,14 +9,34 @@ export type Address =
 
 /** Where a transport is connected to. */
 export interface Endpoint {
+  /** What kind of socket. */
   readonly kind: "tcp" | "unix";
   /** The peer's IP address in text form; undefined for Unix sockets. */
   readonly remoteAddress: string | undefined;
+  /** The peer's port; undefined for Unix sockets. */
   readonly remotePort: number | undefined;
   /** The socket path as given; undefined for TCP. */
   readonly path: string | undefined;
   /** True for a Unix socket and for 127.0.0.0/8 and ::1: octets do not leave this machine. */
   readonly local: boolean;
+}
+
+/** What a TCP socket is told about peers that fall silent; a Unix socket ignores it. */
+export interface SocketOptions {
+  /** Keepalives with these numbers, undefined ones left to the system; undefined sends none. */
+  readonly keepAlive: KeepAlive | undefined;
+  /** How long octets may stay unacknowledged, in milliseconds; undefined leaves it to the system. */
+  readonly userTimeoutMs: number | undefined;
+}
+
+/** The numbers of TCP keepalives (tcp(7)); undefined leaves one to the system. */
+export interface KeepAlive {
+  /** Seconds of silence before the first. */
+  readonly idleS: number | undefined;
+  /** Seconds between two. */
+  readonly intervalS: number | undefined;
+  /** How many may be lost. */
+  readonly count: number | undefined;
 }
 
 /** A client certificate and its key. */
@@ -25,6 +45,7 @@ export interface TlsIdentity {
   readonly certificate: string;
   /** PEM: the private key, encrypted if `passphrase` is given. */
   readonly key: string;
+  /** Opens an encrypted key; undefined if it is not encrypted. */
   readonly passphrase: string | undefined;
 }
 
@@ -42,8 +63,13 @@ export interface TlsRequest {
   readonly host: string | undefined;
   /** `system`: what the runtime trusts by default. Otherwise PEM, and nothing else is trusted. */
   readonly roots: "system" | { readonly pem: string };
+  /** PEM: certificate revocation lists that every certificate of the chain is checked against; absent checks none. */
+  readonly revocationLists?: string | undefined;
+  /** What to present if the server asks for a client certificate; undefined presents none. */
   readonly identity: TlsIdentity | undefined;
+  /** The least version to accept; undefined leaves it to the runtime. */
   readonly minVersion: TlsVersion | undefined;
+  /** The greatest version to offer; undefined leaves it to the runtime. */
   readonly maxVersion: TlsVersion | undefined;
   /** The application protocols offered by ALPN; PostgreSQL's is `postgresql`. */
   readonly alpn: readonly string[];
@@ -55,6 +81,7 @@ export interface TlsRequest {
  * Every failure is a `ConnectionError`; `read` and `write` never throw outside their promise.
  */
 export interface Transport {
+  /** Where this is connected to. */
   readonly endpoint: Endpoint;
   /** The next octets, at least one; undefined once the peer has closed its side. */
   read(): Promise<Uint8Array | undefined>;
@@ -67,6 +94,8 @@ export interface Transport {
    *
    * @throws {ConnectionError} `tls-failed`, `certificate-untrusted`, `connection-lost`.
    * @throws {ProtocolError} If octets arrived before the handshake (CVE-2021-23222).
+   * @throws {ConfigError} If this adapter cannot do exactly what is asked.
+   * @throws {UsageError} If the request contradicts itself, or something else is going on.
    */
   startTls(request: TlsRequest): Promise<TlsFacts>;
   /** Releases the socket at once; pending and later calls reject. May be called again. */
@@ -77,6 +106,7 @@ export interface Transport {
 export interface Abilities {
   /** Unix sockets, and those of the abstract name space. */
   readonly unix: boolean;
+  /** The same for sockets of the abstract name space. */
   readonly abstractUnix: boolean;
   /** Shows the server certificate, which channel binding and name checks by libpq's rules need. */
   readonly serverCertificate: boolean;
@@ -90,12 +120,19 @@ export interface Abilities {
   readonly versionBounds: readonly TlsVersion[];
   /** Can be told to send no SNI. */
   readonly withoutSni: boolean;
+  /** Can check certificates against revocation lists; cannot if absent. */
+  readonly revocationLists?: boolean;
+  /** The numbers of keepalives it can set; none if absent. */
+  readonly keepAlive?: readonly (keyof KeepAlive)[];
+  /** Can bound how long octets stay unacknowledged; cannot if absent. */
+  readonly userTimeout?: boolean;
 }
 
 /** One way of a runtime to open sockets. */
 export interface Adapter {
   /** `deno`, `bun`, `node`, or the name of somebody's own. */
   readonly name: string;
+  /** What it can do, on the runtime it runs on. */
   readonly abilities: Abilities;
   /**
    * All IP addresses of a name in the resolver's order, as getaddrinfo gives them. Absent if the runtime resolves
@@ -109,8 +146,9 @@ export interface Adapter {
    *
    * @param address Where to.
    * @param signal Gives up and releases the socket when it fires; the caller says why.
+   * @param options What to tell the socket; without it everything is left to the system.
    * @throws {ConnectionError} `dial-failed`, `name-not-found`, `aborted`.
-   * @throws {ConfigError} `missing-permission`, naming the permission (Deno).
+   * @throws {ConfigError} `missing-permission`, naming the permission (Deno); an address nothing could dial.
    */
-  dial(address: Address, signal?: AbortSignal): Promise<Transport>;
+  dial(address: Address, signal?: AbortSignal, options?: SocketOptions): Promise<Transport>;
 }

@@ -10,6 +10,8 @@ export interface ExecuteOptions {
   readonly input?: string;
   readonly uid?: number;
   readonly gid?: number;
+  /** When to kill it, in milliseconds; never unless said. */
+  readonly limitMs?: number;
   /** Through a shell, which Windows needs for programs that are scripts. */
   readonly shell?: boolean;
 }
@@ -17,11 +19,13 @@ export interface ExecuteOptions {
 /** How it ended. */
 export interface Outcome {
   readonly ok: boolean;
-  /** The exit code; null if a signal ended it. */
+  /** The exit code; null if a signal ended it, as at the limit. */
   readonly code: number | null;
   /** All it wrote, to both outputs, in the order it came. */
   readonly output: string;
 }
+
+const GRACE_MS = 5_000;
 
 /**
  * Runs a program and waits for its end, however it ends.
@@ -33,7 +37,7 @@ export async function execute(
   args: readonly string[],
   options: ExecuteOptions = {},
 ): Promise<Outcome> {
-  const { environment, input = "", ...rest } = options;
+  const { environment, input = "", limitMs, ...rest } = options;
   const child = spawn(program, args, {
     ...rest,
     ...(environment === undefined ? {} : { env: { ...environment } }),
@@ -47,10 +51,20 @@ export async function execute(
   // A program that does not read its input closes the pipe, which is no failure of it.
   child.stdin.on("error", () => {});
   child.stdin.end(input);
+  // Asked first, as what it has started itself is ended by it, if by anybody.
+  const ask = (): void => void child.kill("SIGTERM");
+  const force = (): void => {
+    child.kill("SIGKILL");
+    // Its children may hold the other ends.
+    for (const stream of [child.stdout, child.stderr]) stream.destroy();
+  };
+  const timers = limitMs === undefined
+    ? []
+    : [setTimeout(ask, limitMs), setTimeout(force, limitMs + GRACE_MS)];
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", resolve);
-  });
+  }).finally(() => timers.forEach(clearTimeout));
   return { ok: code === 0, code, output };
 }
 

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { identity, type PostgresPrograms } from "./postgres_programs.ts";
+import { busyFolders, identity, type PostgresPrograms } from "./postgres_programs.ts";
 
 /** A server that was started, successfully or not. */
 export interface WatchedServer {
@@ -26,7 +26,7 @@ const SHUTDOWN_MS = 10_000;
  */
 const WATCHED_START = `
 folder=$1; shift; exec 3<&0
-( read _ <&3; kill -INT $$; while kill -0 $$; do sleep 0.05; done; rm -rf "$folder" ) >/dev/null 2>&1 &
+( read _ <&3; kill -INT $$; while kill -0 $$; do sleep 0.05; done; rm -rf "$folder"; rmdir "$(dirname "$folder")" ) >/dev/null 2>&1 &
 exec "$@" </dev/null 3<&-`;
 
 /**
@@ -39,6 +39,7 @@ export async function startWatched(
   folder: string,
   args: readonly string[],
 ): Promise<WatchedServer> {
+  busyFolders.add(folder);
   const watched = ["-c", WATCHED_START, "sh", folder, programs.postgres, ...args];
   const child = spawn("/bin/sh", watched, {
     ...identity,
@@ -74,6 +75,7 @@ export async function startWatched(
     const timer = setTimeout(() => child.kill("SIGQUIT"), SHUTDOWN_MS);
     await exited;
     clearTimeout(timer);
+    busyFolders.delete(folder);
     // The watchdog removes the folder too; whoever comes first leaves nothing for the other.
     while (existsSync(folder)) {
       rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 });

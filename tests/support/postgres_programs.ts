@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   statfsSync,
   statSync,
@@ -45,6 +46,8 @@ export const identity: { readonly uid?: number; readonly gid?: number } = proces
 
 const dataRoot: string = chooseRoot();
 const ownFolders = new Map<string, string>();
+/** Folders of servers that run. */
+export const busyFolders: Set<string> = new Set();
 const known = new Map<PostgresVersion, Promise<PostgresPrograms>>();
 
 /** A new folder in this process's own temporary folder, which the user of {@link identity} owns. */
@@ -79,7 +82,14 @@ function makeOwnFolder(root: string): string {
   }
   const folder = mkdtempSync(join(root, `pgh-${process.pid}-`));
   chmodSync(folder, 0o755);
-  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  process.on("exit", () => {
+    // A server that still runs would crash without its folder; its watchdog removes both.
+    for (const name of readdirSync(folder)) {
+      const path = join(folder, name);
+      if (!busyFolders.has(path)) rmSync(path, { recursive: true, force: true });
+    }
+    if (readdirSync(folder).length === 0) rmdirSync(folder);
+  });
   return folder;
 }
 

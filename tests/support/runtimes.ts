@@ -3,6 +3,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import process from "node:process";
+import { pathToFileURL } from "node:url";
 import { execute } from "./execute.ts";
 import { readJunit, type TestResult } from "./junit.ts";
 import { denoExecutable, machine } from "./machines.ts";
@@ -31,6 +32,8 @@ export interface RuntimeReport {
   readonly seconds: number;
 }
 
+/** Long enough for every test on a slow machine; a test that hangs is found by what was written last. */
+const LIMIT_MS = 900_000;
 const DENO_FLAGS = ["test", "-A", "--no-check", "--reporter=pretty"];
 const BUN_FLAGS = ["test", "--timeout", "120000", "--reporter=junit"];
 const NODE_FLAGS = ["--test", "--test-reporter=junit", "--test-reporter=spec"];
@@ -75,20 +78,20 @@ export async function runTests(
       argumentsOf(runtime, files, report),
       {
         cwd: root,
+        limitMs: LIMIT_MS,
         environment: { ...process.env, NO_COLOR: "1", ...environment },
       },
     );
     const results = existsSync(report) ? readJunit(readFileSync(report, "utf8")) : [];
     const troubles = findTroubles(root, files, code, results);
+    const seconds = (performance.now() - started) / 1000;
     const explained = troubles.length === 0 &&
       !results.some(({ detail }) => FILE_FAILED.test(detail));
-    return {
-      runtime,
-      results,
-      troubles,
-      output: explained ? "" : withoutPasses(output),
-      seconds: (performance.now() - started) / 1000,
-    };
+    if (explained) return { runtime, results, troubles, output: "", seconds };
+    const more = runtime.name === "deno" && code !== null
+      ? await loadErrors(runtime, root, files, results)
+      : "";
+    return { runtime, results, troubles, output: withoutPasses(output) + more, seconds };
   } finally {
     rmSync(report, { force: true });
   }
@@ -116,13 +119,44 @@ function findTroubles(
   code: number | null,
   results: readonly TestResult[],
 ): string[] {
-  const reported = new Set(results.map(({ file }) => normal(root, file)));
-  // Node 20 does not tell the file, but reports a file that fails to load as a failed test.
-  const missing = reported.has(undefined) ? [] : files.filter((file) => !reported.has(file));
-  const troubles = missing.map((file) => `no test of ${file} was reported`);
+  if (code === null) {
+    return [`it was killed, after ${LIMIT_MS / 1000} s or from outside; its last words:`];
+  }
+  const troubles = missingFiles(root, files, results).map((file) =>
+    `no test of ${file} was reported`
+  );
   const failed = results.some(({ outcome }) => outcome === "failed");
   if (code !== 0 && !failed && troubles.length === 0) troubles.push(`it ended with code ${code}`);
   return troubles;
+}
+
+/** Node 20 does not tell a test's file, but reports a file that fails to load as a failed test. */
+function missingFiles(
+  root: string,
+  files: readonly string[],
+  results: readonly TestResult[],
+): readonly string[] {
+  const reported = new Set(results.map(({ file }) => normal(root, file)));
+  return reported.has(undefined) ? [] : files.filter((file) => !reported.has(file));
+}
+
+/**
+ * `guard.ts` turns an error at load into a rejection that Deno's test command drops: it says "0 passed" and ends well.
+ * Loading the file once more, and catching, shows the error.
+ */
+async function loadErrors(
+  deno: Runtime,
+  root: string,
+  files: readonly string[],
+  results: readonly TestResult[],
+): Promise<string> {
+  let output = "";
+  for (const file of missingFiles(root, files, results)) {
+    const url = JSON.stringify(pathToFileURL(join(root, file)).href);
+    const code = `import(${url}).catch((error) => { console.error(error); Deno.exit(1); })`;
+    output += (await execute(deno.executable, ["eval", code], { cwd: root })).output;
+  }
+  return output;
 }
 
 function normal(root: string, file: string | undefined): string | undefined {

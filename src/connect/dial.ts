@@ -1,0 +1,134 @@
+import { PgHandshakeError } from "../errors.ts";
+import type { Adapter, Address, SocketOptions, Transport } from "../transport/transport.ts";
+import type { Clock } from "./clock.ts";
+
+/** How long an address is given before the next is dialed beside it (RFC 8305 section 5, "Connection Attempt Delay"). */
+const STAGGER_MS = 250;
+
+/** The address that was first to answer. */
+export interface Dialed {
+  readonly transport: Transport;
+  readonly address: Address;
+}
+
+/** None of several addresses answered; one error for each that was dialed. */
+export interface Undialed {
+  readonly failures: readonly { readonly address: Address; readonly error: PgHandshakeError }[];
+}
+
+/**
+ * Opens a socket to one address, or to the first of several that answers, dialed one after the other 250 ms apart
+ * (RFC 8305). Sockets that come too late are closed before anything is sent on them.
+ *
+ * @param addresses At least one, in the order to try them.
+ * @param clock Bounds all of it.
+ * @param options What to tell each socket.
+ * @throws {ConnectionError} `timeout` or `aborted` when the clock runs out.
+ */
+export async function dial(
+  adapter: Adapter,
+  addresses: readonly Address[],
+  clock: Clock,
+  options: SocketOptions,
+): Promise<Dialed | Undialed> {
+  if (clock.signal.aborted) throw clock.error("dial");
+  const race = new Race(adapter, addresses, options);
+  const giveUp = (): void => race.stop();
+  clock.signal.addEventListener("abort", giveUp);
+  try {
+    const result = await race.run();
+    if (!clock.signal.aborted) return result;
+    if ("transport" in result) result.transport.close();
+    throw clock.error("dial");
+  } finally {
+    clock.signal.removeEventListener("abort", giveUp);
+  }
+}
+
+/** Dials addresses beside each other until one answers or all have failed. */
+class Race {
+  readonly #adapter: Adapter;
+  readonly #addresses: readonly Address[];
+  readonly #options: SocketOptions;
+  readonly #dialing = new Set<AbortController>();
+  readonly #failures: { readonly address: Address; readonly error: PgHandshakeError }[] = [];
+  readonly #done: PromiseWithResolvers<Dialed | Undialed> = withResolvers();
+  #next = 0;
+  #over = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(adapter: Adapter, addresses: readonly Address[], options: SocketOptions) {
+    this.#adapter = adapter;
+    this.#addresses = addresses;
+    this.#options = options;
+  }
+
+  run(): Promise<Dialed | Undialed> {
+    this.#dialNext();
+    return this.#done.promise;
+  }
+
+  /** Gives up all sockets that are not open yet. */
+  stop(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    for (const one of this.#dialing) one.abort();
+    this.#done.resolve({ failures: this.#failures });
+  }
+
+  #dialNext(): void {
+    clearTimeout(this.#timer);
+    const address = this.#addresses[this.#next];
+    if (address === undefined || this.#over) return;
+    this.#next += 1;
+    const controller = new AbortController();
+    this.#dialing.add(controller);
+    this.#adapter.dial(address, controller.signal, this.#options).then(
+      (transport) => this.#onOpen(controller, { transport, address }),
+      (error) => this.#onFailure(controller, address, error),
+    );
+    if (this.#next < this.#addresses.length) {
+      this.#timer = setTimeout(() => this.#dialNext(), STAGGER_MS);
+    }
+  }
+
+  #onOpen(controller: AbortController, dialed: Dialed): void {
+    this.#dialing.delete(controller);
+    if (this.#over) {
+      dialed.transport.close();
+      return;
+    }
+    this.#done.resolve(dialed);
+    this.stop();
+  }
+
+  #onFailure(controller: AbortController, address: Address, error: unknown): void {
+    this.#dialing.delete(controller);
+    if (this.#over) return;
+    if (!(error instanceof PgHandshakeError)) {
+      this.#done.reject(error);
+      this.stop();
+      return;
+    }
+    this.#failures.push({ address, error });
+    if (this.#next < this.#addresses.length) this.#dialNext();
+    else if (this.#dialing.size === 0) this.stop();
+  }
+}
+
+interface PromiseWithResolvers<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Promise.withResolvers, which Node 20 has not. */
+function withResolvers<T>(): PromiseWithResolvers<T> {
+  let resolve: (value: T) => void = () => {};
+  let reject: (error: unknown) => void = () => {};
+  const promise = new Promise<T>((done, fail) => {
+    resolve = done;
+    reject = fail;
+  });
+  return { promise, resolve, reject };
+}

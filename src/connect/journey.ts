@@ -1,0 +1,208 @@
+import {
+  type AttemptReport,
+  ConfigError,
+  ConnectError,
+  ConnectionError,
+  PgHandshakeError,
+} from "../errors.ts";
+import { type AttemptTarget, ConnectionPlan, type ResolveTarget } from "../plan/attempts.ts";
+import type { Chance } from "../plan/shuffle.ts";
+import type { Settings } from "../settings/resolve.ts";
+import type { Address } from "../transport/transport.ts";
+import { Clock } from "./clock.ts";
+import {
+  addressesOf,
+  type Circumstances,
+  establish,
+  type Established,
+  type Failure,
+} from "./establish.ts";
+
+/** What a journey ends with, if it ends without a session. */
+export interface JourneyEnd {
+  readonly error: PgHandshakeError | ConnectError;
+  /** The last attempt's failure; undefined if none was made. */
+  readonly last: Failure | undefined;
+}
+
+/** The way through a plan: resolves, dials and establishes until one attempt is a session or nothing is left. */
+export class Journey {
+  readonly #circumstances: Circumstances;
+  readonly #plan: ConnectionPlan;
+  readonly #clocks: Clocks;
+  readonly #attempts: AttemptReport[] = [];
+
+  /** @param circumstances What stays the same over all attempts. */
+  constructor(circumstances: Circumstances) {
+    const { settings, options } = circumstances;
+    this.#circumstances = circumstances;
+    this.#plan = new ConnectionPlan({
+      ...settings,
+      chance: settings.loadBalanceHosts === "random" ? randomBelow : undefined,
+      sendsApplicationName: settings.startup.some(([name]) => name === "application_name"),
+    });
+    this.#clocks = new Clocks(options.signal, settings.connectTimeoutMs);
+  }
+
+  /** Every attempt so far, in order. */
+  get attempts(): readonly AttemptReport[] {
+    return this.#attempts;
+  }
+
+  /** Goes the way to its end. Leaves no timer and no socket behind but the session's. */
+  async run(): Promise<Established | JourneyEnd> {
+    const { options, emit } = this.#circumstances;
+    let last: Failure | undefined;
+    try {
+      for (let target = this.#plan.next(); target !== undefined; target = this.#plan.next()) {
+        if (target.do === "resolve") {
+          await this.#resolve(target);
+          continue;
+        }
+        const result = await this.#attempt(target);
+        if (!("error" in result)) return result;
+        emit?.({ type: "failed", error: result.error });
+        last = result;
+        // Settings that cannot be honoured, and the caller's own signal, end everything.
+        if (options.signal?.aborted === true || result.error instanceof ConfigError) break;
+        this.#plan.failed(result.outcome);
+      }
+    } finally {
+      this.#clocks.stop();
+    }
+    return { error: failureOf(this.#attempts), last };
+  }
+
+  async #attempt(target: AttemptTarget): Promise<Established | Failure> {
+    const { emit, adapter } = this.#circumstances;
+    const started = performance.now();
+    const { host, encryption } = target;
+    const place = { host: host.host, port: host.port, encryption };
+    const [first] = addressesOf(target, false);
+    emit?.({ type: "attempt", ...place, address: textOf(first), adapter: adapter.name });
+    const result = await establish(target, this.#circumstances, this.#clocks.of(target));
+    const durationMs = performance.now() - started;
+    if (!("error" in result)) {
+      const address = textOf(result.route.address);
+      this.#attempts.push({ ...place, address, phase: "ready", durationMs, error: undefined });
+      return result;
+    }
+    const failures = result.undialed ?? [{ address: result.address ?? first, error: result.error }];
+    for (const { address, error } of failures) {
+      const { phase } = error;
+      this.#attempts.push({ ...place, address: textOf(address), phase, durationMs, error });
+    }
+    if (result.address?.kind === "tcp" && target.otherAddresses.length > 0) {
+      this.#plan.dialed(result.address.host);
+    }
+    return result;
+  }
+
+  async #resolve(target: ResolveTarget): Promise<void> {
+    const { host, port } = target.host;
+    const { adapter, options, emit } = this.#circumstances;
+    const lookUp = options.resolve ?? adapter.resolve;
+    if (lookUp === undefined) {
+      this.#plan.resolved([host]);
+      return;
+    }
+    const started = performance.now();
+    try {
+      const addresses = await this.#clocks.whole().race(lookUp(host), "resolve");
+      if (addresses.length === 0) {
+        throw new ConnectionError(
+          "name-not-found",
+          `Cannot translate host name "${host}" to an address: it has none`,
+          { phase: "resolve" },
+        );
+      }
+      emit?.({ type: "resolved", host, addresses });
+      this.#plan.resolved(addresses);
+    } catch (error) {
+      if (!(error instanceof PgHandshakeError)) throw error;
+      emit?.({ type: "failed", error });
+      const durationMs = performance.now() - started;
+      const phase = "resolve";
+      this.#attempts.push({
+        host,
+        address: host,
+        port,
+        encryption: "plain",
+        phase,
+        durationMs,
+        error,
+      });
+      const notFound = error instanceof ConnectionError && error.code === "name-not-found";
+      this.#plan.failed({
+        phase,
+        error: notFound ? "resolve" : "other",
+        tlsInUse: false,
+        credentialsSent: false,
+        sawAuthRequest: false,
+      });
+    }
+  }
+}
+
+/** connect_timeout runs per address and is not started anew for another encryption of the same address (libpq). */
+class Clocks {
+  readonly #signal: AbortSignal | undefined;
+  readonly #timeoutMs: Settings["connectTimeoutMs"];
+  readonly #running: Clock[] = [];
+  #place: Pick<AttemptTarget, "host" | "address"> | undefined;
+  #current: Clock | undefined;
+
+  constructor(signal: AbortSignal | undefined, timeoutMs: Settings["connectTimeoutMs"]) {
+    this.#signal = signal;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** The clock of an address. */
+  of(target: AttemptTarget): Clock {
+    const { host, address } = target;
+    // By identity: a host that is listed twice has two chances.
+    const isSame = this.#place?.host === host && this.#place.address === address;
+    if (this.#current !== undefined && isSame) return this.#current;
+    this.#place = { host, address };
+    return this.#current = this.#start(this.#timeoutMs);
+  }
+
+  /** A clock for what connect_timeout does not cover: only the caller's signal. */
+  whole(): Clock {
+    return this.#start(undefined);
+  }
+
+  stop(): void {
+    for (const clock of this.#running) clock.stop();
+  }
+
+  #start(timeoutMs: Settings["connectTimeoutMs"]): Clock {
+    const clock = new Clock(this.#signal, timeoutMs);
+    this.#running.push(clock);
+    return clock;
+  }
+}
+
+function textOf(address: Address | undefined): string {
+  if (address === undefined) return "";
+  return address.kind === "unix" ? address.path : address.host;
+}
+
+/** Uniform over 32 bits; lists are far too short for the remainder to matter. */
+const randomBelow: Chance = (below) => {
+  const [drawn = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return Math.floor((drawn / 2 ** 32) * below);
+};
+
+/** One attempt throws its own error; several throw them all. */
+function failureOf(attempts: readonly AttemptReport[]): PgHandshakeError | ConnectError {
+  const [only, ...others] = attempts;
+  if (only?.error === undefined || others.length > 0) return new ConnectError(attempts);
+  Object.defineProperty(only.error, "attempts", {
+    value: attempts,
+    enumerable: false,
+    // A callback may throw one error in two connects.
+    configurable: true,
+  });
+  return only.error;
+}

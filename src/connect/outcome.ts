@@ -1,0 +1,34 @@
+import { ConfigError, ConnectionError, type PgHandshakeError } from "../errors.ts";
+import type { Outcome } from "../plan/moves.ts";
+
+/** What the plan must know of an attempt that failed. */
+export function outcomeOf(
+  error: PgHandshakeError,
+  facts: Pick<Outcome, "tlsInUse" | "credentialsSent" | "sawAuthRequest">,
+): Outcome {
+  const known = { phase: error.phase, ...facts };
+  if (error.code === "server-error") {
+    return { ...known, error: "server", sqlState: error.sqlState };
+  }
+  if (error instanceof ConfigError || !(error instanceof ConnectionError)) {
+    return { ...known, error: "other" };
+  }
+  switch (error.code) {
+    case "name-not-found":
+      return { ...known, error: "resolve" };
+    case "dial-failed":
+      return { ...known, error: "dial" };
+    case "timeout":
+      return { ...known, error: "timeout" };
+    case "tls-failed":
+      return { ...known, error: "tls-failed" };
+    case "connection-lost":
+      return { ...known, error: "closed" };
+    case "session-attrs":
+      return { ...known, error: "session-attrs" };
+    // `tls-refused` among them: under prefer `N` goes on on the same socket, so what ends here is an error in place of
+    // an answer, after which libpq does not try plaintext either.
+    default:
+      return { ...known, error: "other" };
+  }
+}

@@ -1,0 +1,124 @@
+import type { Encryption, Phase } from "../errors.ts";
+import type { HostEntry } from "../settings/hosts.ts";
+import type { Settings } from "../settings/resolve.ts";
+
+/** How a target failed; the reason alone decides what comes next. */
+export interface Outcome {
+  /** How far the attempt had come. */
+  readonly phase: Phase;
+  /**
+   * `resolve` the name has no address; `dial` the socket could not be opened; `unreachable` no socket to any of the
+   * host's addresses could be opened, where several were dialed at once; `timeout` connect_timeout passed, at
+   * any phase; `tls-refused` the server said `N` and plaintext was not allowed; `tls-failed` the TLS handshake itself
+   * broke, which does **not** include a certificate, name or ALPN check that the settings asked for; `closed` the peer
+   * ended or reset the stream; `server` an ErrorResponse; `session-attrs` the session is not what target_session_attrs
+   * wants, or did not tell; `other` everything else, those checks included.
+   */
+  readonly error:
+    | "resolve"
+    | "dial"
+    | "unreachable"
+    | "timeout"
+    | "tls-refused"
+    | "tls-failed"
+    | "closed"
+    | "server"
+    | "session-attrs"
+    | "other";
+  /** The five characters of the ErrorResponse. */
+  readonly sqlState?: string;
+  /** Whether the connection was inside TLS when it failed. */
+  readonly tlsInUse: boolean;
+  /** Whether a password, a proof or a token had been written on this connection. */
+  readonly credentialsSent: boolean;
+  /** Whether the server had asked for an authentication (AuthenticationOk is no question). */
+  readonly sawAuthRequest: boolean;
+}
+
+/** Where a failure leads: libpq's RECON, ADDR, HOST and FAIL, and once more without application_name. */
+export type Move = "encryption" | "same-without-name" | "address" | "host" | "stop";
+
+/** libpq's order; a Unix socket is never encrypted, whatever sslmode says. */
+export function encryptionsOf(
+  host: HostEntry,
+  settings: Pick<Settings, "sslmode" | "sslnegotiation">,
+): readonly Encryption[] {
+  if (host.kind === "unix") return ["plain"];
+  const tls = settings.sslnegotiation === "direct" ? "direct-tls" : "ssl-request";
+  switch (settings.sslmode) {
+    case "disable":
+      return ["plain"];
+    case "allow":
+      return ["plain", tls];
+    case "prefer":
+      return [tls, "plain"];
+    case "require":
+    case "verify-ca":
+    case "verify-full":
+      return [tls];
+  }
+}
+
+/**
+ * Where a failure leads.
+ *
+ * @param outcome How the attempt failed.
+ * @param tried The encryption it was made with.
+ * @param other The next encryption of the same address, if there is one.
+ */
+export function moveAfter(
+  outcome: Outcome,
+  tried: Encryption | undefined,
+  other: Encryption | undefined,
+): Move {
+  switch (outcome.error) {
+    case "resolve":
+    case "unreachable":
+      return "host";
+    case "dial":
+    case "timeout":
+      return "address";
+    case "tls-refused":
+    case "tls-failed":
+      return other === undefined || outcome.credentialsSent ? "stop" : "encryption";
+    case "closed":
+      // Nothing but names was sent: asking another host is safe. libpq would end here.
+      return isBeforeOk(outcome) && !outcome.sawAuthRequest ? "host" : "stop";
+    case "session-attrs":
+      return "host";
+    case "server":
+      return afterServerError(outcome, tried, other);
+    case "other":
+      return "stop";
+  }
+}
+
+function afterServerError(
+  outcome: Outcome,
+  tried: Encryption | undefined,
+  other: Encryption | undefined,
+): Move {
+  // Servers before 9.0 know no application_name and say so once they apply settings (libpq, PQconnectPoll).
+  if (outcome.phase === "prepare" && outcome.sqlState === "42704") return "same-without-name";
+  // An ErrorResponse that answers SSLRequest was not protected by anything: it decides nothing.
+  if (outcome.phase !== "start-up" && outcome.phase !== "authenticate") return "stop";
+  if (outcome.sqlState === "57P03") return "host";
+  const fromHba = outcome.sqlState === "28000" && !outcome.sawAuthRequest &&
+    !outcome.credentialsSent;
+  // After `N` the same socket went on in plaintext: the other method would be the same again.
+  const changes = outcome.tlsInUse === (tried !== "plain");
+  return fromHba && changes && other !== undefined ? "encryption" : "stop";
+}
+
+function isBeforeOk(outcome: Outcome): boolean {
+  switch (outcome.phase) {
+    case "dial":
+    case "negotiate":
+    case "tls":
+    case "start-up":
+    case "authenticate":
+      return true;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,88 @@
+import "../support/guard.ts";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Inbox } from "../../src/transport/inbox.ts";
+import { Pending } from "../../src/transport/pending.ts";
+
+function recorded(maxHeldOctets: number): { inbox: Inbox; flow: string[] } {
+  const flow: string[] = [];
+  const source = { pause: () => flow.push("pause"), resume: () => flow.push("resume") };
+  return { inbox: new Inbox(source, maxHeldOctets), flow };
+}
+
+test("Inbox pauses its source at the limit, once, and resumes it below", async () => {
+  const { inbox, flow } = recorded(4);
+  inbox.push(new Uint8Array(3));
+  assert.deepEqual(flow, []);
+  inbox.push(new Uint8Array(1));
+  assert.deepEqual(flow, ["pause"]);
+  inbox.push(new Uint8Array(9));
+  assert.deepEqual(flow, ["pause"]);
+  assert.equal(inbox.held, 13);
+  await inbox.read();
+  await inbox.read();
+  assert.deepEqual(flow, ["pause"]);
+  await inbox.read();
+  assert.deepEqual(flow, ["pause", "resume"]);
+  assert.equal(inbox.held, 0);
+});
+
+test("Inbox hands octets to a waiting read without holding them", async () => {
+  const { inbox, flow } = recorded(1);
+  const reading = inbox.read();
+  assert.equal(inbox.reading, true);
+  inbox.push(Uint8Array.of(1));
+  assert.equal(inbox.reading, false);
+  assert.equal(inbox.held, 0);
+  assert.deepEqual(flow, []);
+  assert.deepEqual(await reading, Uint8Array.of(1));
+});
+
+test("Inbox never reads nothing: an empty chunk is no chunk", async () => {
+  const { inbox } = recorded(1);
+  const reading = inbox.read();
+  inbox.push(new Uint8Array(0));
+  inbox.push(Uint8Array.of(2));
+  assert.deepEqual(await reading, Uint8Array.of(2));
+});
+
+test("Inbox yields what came before an error first", async () => {
+  const { inbox } = recorded(10);
+  const error = new Error("reset");
+  inbox.push(Uint8Array.of(1));
+  inbox.end(error);
+  inbox.push(Uint8Array.of(2));
+  inbox.end();
+  assert.deepEqual(await inbox.read(), Uint8Array.of(1));
+  await assert.rejects(inbox.read(), (caught) => caught === error);
+  await assert.rejects(inbox.read(), (caught) => caught === error);
+});
+
+test("Inbox forgets what is unread when it is aborted, also after the end", async () => {
+  const { inbox } = recorded(10);
+  const error = new Error("closed");
+  inbox.push(Uint8Array.of(1));
+  inbox.end();
+  inbox.abort(error);
+  assert.equal(inbox.held, 0);
+  await assert.rejects(inbox.read(), (caught) => caught === error);
+});
+
+test("Pending settles each operation once, and rejects later ones with the last error", async () => {
+  const pending = new Pending();
+  const settle: { done?: (value: number) => void; fail?: (error: Error) => void } = {};
+  const run = pending.run<number>((done, fail) => Object.assign(settle, { done, fail }));
+  const first = new Error("first");
+  pending.end(first);
+  settle.done?.(1);
+  settle.fail?.(new Error("late"));
+  await assert.rejects(run, (caught) => caught === first);
+  const second = new Error("second");
+  pending.end(second);
+  let began = false;
+  const later = pending.run<void>(() => {
+    began = true;
+  });
+  await assert.rejects(later, (caught) => caught === second);
+  assert.equal(began, false);
+});
