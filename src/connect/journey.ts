@@ -94,6 +94,7 @@ export class Journey {
     }
     if (result.address?.kind === "tcp" && target.otherAddresses.length > 0) {
       this.#plan.dialed(result.address.host);
+      this.#clocks.dialed(result.address.host);
     }
     return result;
   }
@@ -165,6 +166,11 @@ class Clocks {
     if (this.#current !== undefined && isSame) return this.#current;
     this.#place = { host, address };
     return this.#current = this.#start(this.#timeoutMs);
+  }
+
+  /** The present clock is that of this address: it won the race. */
+  dialed(address: string): void {
+    if (this.#place !== undefined) this.#place = { ...this.#place, address };
   }
 
   /** A clock for what connect_timeout does not cover: only the caller's signal. */

@@ -32,8 +32,9 @@ import {
 import { endedInsteadOfAnswer, judgeSslAnswer, surplusOctets, tlsRefused } from "./encryption.ts";
 import { Outbox } from "./outbox.ts";
 import { MAX_START_OCTETS, PHASES } from "./phases.ts";
+import { prepare } from "./prepare.ts";
 import { judgeProtocolVersion } from "./protocol_version.ts";
-import { endedIn, judgeKey, notPostgresql, outOfPlace, serverError } from "./refusals.ts";
+import { endedIn, notPostgresql, outOfPlace, serverError } from "./refusals.ts";
 import type { Answer, Machine, Next, Step } from "./step.ts";
 
 const READ: Next<never> = { do: "read" };
@@ -330,45 +331,23 @@ export class ClientHandshake implements Machine<SessionStart> {
   }
 
   #onPrepare(state: PrepareState, message: BackendMessage): Next<SessionStart> | undefined {
-    switch (message.type) {
-      case "ParameterStatus": {
-        // The map is this state's own until ReadyForQuery, so it grows in place.
-        (state.parameters as Map<string, string>).set(message.name, message.value);
-        this.#outbox.report({ type: "parameter", name: message.name, value: message.value });
-        return undefined;
-      }
-      case "BackendKeyData":
-        if (state.cancelKey !== undefined) throw outOfPlace(message, state);
-        this.#state = { ...state, cancelKey: judgeKey(message, state.version) };
-        return undefined;
-      case "NoticeResponse":
-        this.#outbox.report({ type: "notice", notice: message.fields });
-        return undefined;
-      case "NotificationResponse":
-        this.#outbox.report({
-          type: "notification",
-          processId: message.processId,
-          channel: message.channel,
-          payload: message.payload,
-        });
-        return undefined;
-      case "ReadyForQuery":
-        this.#state = { at: "finished" };
-        return {
-          do: "finish",
-          result: {
-            parameters: state.parameters,
-            cancelKey: state.cancelKey,
-            protocolVersion: state.version,
-            authentication: state.admission,
-            transactionStatus: message.status,
-            channel: state.channel,
-            leftover: this.#deframer.take(),
-          },
-        };
-      default:
-        throw outOfPlace(message, state);
+    if (message.type !== "ReadyForQuery") {
+      this.#state = prepare(state, message, this.#outbox);
+      return undefined;
     }
+    this.#state = { at: "finished" };
+    return {
+      do: "finish",
+      result: {
+        parameters: state.parameters,
+        cancelKey: state.cancelKey,
+        protocolVersion: state.version,
+        authentication: state.admission,
+        transactionStatus: message.status,
+        channel: state.channel,
+        leftover: this.#deframer.take(),
+      },
+    };
   }
 
   #user(): string {

@@ -1,6 +1,6 @@
 import {
   ConnectionError,
-  MessageFormatError,
+  type MessageFormatError,
   type PgHandshakeError,
   ProtocolError,
 } from "../errors.ts";
@@ -8,25 +8,9 @@ import type { BackendMessage } from "../wire/backend.ts";
 import { PROTOCOL_3_0 } from "../wire/codes.ts";
 import type { Deframer } from "../wire/deframer.ts";
 import type { NoticeFields } from "../wire/notice.ts";
-import { CancelKey } from "./cancel_key.ts";
 import { phaseOf, type ReadingState } from "./client_state.ts";
 import { PHASES } from "./phases.ts";
 import { ServerError } from "./server_error.ts";
-
-/** BackendKeyData as libpq 18 takes it: 4 octets on protocol 3.0, 4 to 256 on 3.2 (getBackendKeyData). */
-export function judgeKey(
-  message: Extract<BackendMessage, { type: "BackendKeyData" }>,
-  version: number,
-): CancelKey {
-  const { processId, secretKey } = message;
-  if (version === PROTOCOL_3_0 && secretKey.length !== 4) {
-    throw new MessageFormatError(
-      "BackendKeyData",
-      `its key has ${secretKey.length} octets where protocol 3.0 has 4`,
-    );
-  }
-  return new CancelKey(processId, secretKey);
-}
 
 /** The error for a message that has no place in a state. */
 export function outOfPlace(message: BackendMessage, state: ReadingState): ProtocolError {

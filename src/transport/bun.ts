@@ -225,7 +225,7 @@ class BunTransport implements Transport {
         const tls = bunTlsOptions(request);
         this.#socket = socket.upgradeTLS({ data: this, tls, socket: SECURE })[1];
       } catch (error) {
-        this.#break(tlsSetupFailure("sslkey", "cannot use roots, certificate or key", error));
+        this.#break(tlsSetupFailure("sslrootcert", "cannot use roots, certificate or key", error));
       }
     });
   }

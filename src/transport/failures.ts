@@ -234,7 +234,7 @@ export function unreadOctetsFailure(address: Address, octets: number): ProtocolE
 
 /** Something TLS needs on our side cannot be used: the settings are at fault, so nothing is tried in plaintext. */
 export function tlsSetupFailure(
-  keyword: "sslcert" | "sslkey",
+  keyword: "sslcert" | "sslkey" | "sslrootcert",
   what: string,
   error: unknown,
 ): ConfigError {

@@ -19,6 +19,7 @@ import {
   lostFailure,
   nameFailure,
   tlsFailure,
+  tlsSetupFailure,
   unreadOctetsFailure,
 } from "./failures.ts";
 import { Inbox } from "./inbox.ts";
@@ -245,7 +246,10 @@ class NodeTransport implements Transport {
       try {
         secure = tls.connect({ ...options, socket: plain });
       } catch (error) {
-        return fail(this.#break(tlsFailure(address, error)));
+        // Nothing was sent yet: what throws here are roots, lists or certificates that cannot be read.
+        return fail(
+          this.#break(tlsSetupFailure("sslrootcert", "cannot use what was given", error)),
+        );
       }
       this.#socket = secure;
       secure.once("secureConnect", () => {
