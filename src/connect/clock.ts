@@ -37,7 +37,7 @@ export class Clock {
     return new ConnectionError(
       "timeout",
       `timeout expired: connect_timeout of ${(this.#timeoutMs ?? 0) / 1000} s passed`,
-      { phase },
+      { phase, hint: whatWasAwaited(phase) },
     );
   }
 
@@ -75,6 +75,31 @@ export function abortError(signal: AbortSignal, phase: Phase): ConnectionError {
   return new ConnectionError(
     timedOut ? "timeout" : "aborted",
     timedOut ? "timeout expired: the signal's deadline passed" : "the signal was aborted",
-    { phase, cause: reason },
+    { phase, cause: reason, ...(timedOut ? { hint: whatWasAwaited(phase) } : {}) },
   );
+}
+
+/** What a deadline that passed in this phase points at. */
+function whatWasAwaited(phase: Phase): string {
+  switch (phase) {
+    case "settings":
+      return "It passed before anything was tried";
+    case "resolve":
+      return "The resolver gave no answer for the host name";
+    case "dial":
+      return "Nothing answers at that address: check host, port and firewall";
+    case "negotiate":
+      return "The socket is open, but SSLRequest got no answer: check that PostgreSQL listens there";
+    case "tls":
+      return "The TLS handshake did not end: a server up to 16, or a pooler, hangs in direct TLS";
+    case "start-up":
+      return "StartupMessage got no answer: the server may be overloaded, or be no PostgreSQL";
+    case "authenticate":
+      return "Authentication did not end: a password callback, its key derivation or the server takes too long";
+    case "prepare":
+      return "Authentication is done, but the server does not become ready: a login trigger may hang";
+    case "ready":
+    case "cancel":
+      return "The server does not answer any more";
+  }
 }

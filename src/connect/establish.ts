@@ -123,7 +123,7 @@ class Attempt {
   }
 
   async run(): Promise<Established> {
-    const { emit, adapter } = this.#circumstances;
+    const { emit, adapter, options } = this.#circumstances;
     const { transport, address } = await this.#dial();
     this.#transport = transport;
     this.#address = address;
@@ -131,14 +131,15 @@ class Attempt {
     const policy = policyFor(this.#target, this.#circumstances);
     const tls = this.#tlsRequest();
     const start = await this.#startUp(transport, policy, tls);
-    const leftover = await checkSession(transport, start, this.#target.wants, {
+    const checked = await checkSession(transport, start, this.#target.wants, {
       clock: this.#clock,
+      options,
       emit,
     });
     const encryption = routeEncryption(this.#target, start);
     return {
       transport,
-      start: { ...start, leftover, channel: proved(start.channel, policy) },
+      start: { ...checked, channel: proved(start.channel, policy) },
       route: { address, encryption, tls, policy, adapter },
     };
   }

@@ -55,8 +55,9 @@ export async function ping(
 }
 
 function statusOf(failure: Failure): PingStatus {
-  if (failure.outcome.sawAuthRequest) return "ok";
-  const { code, sqlState }: PgHandshakeError = failure.error;
+  const { code, sqlState, phase }: PgHandshakeError = failure.error;
+  // AuthenticationOk, too, says that the server is there for us.
+  if (failure.outcome.sawAuthRequest || phase === "prepare" || phase === "ready") return "ok";
   if (code !== "server-error") return "no-response";
   return sqlState === CANNOT_CONNECT_NOW ? "reject" : "ok";
 }

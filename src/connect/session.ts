@@ -7,13 +7,13 @@ import type { SessionStart } from "../handshake/client_state.ts";
 import { readServerVersion, type ServerVersion } from "../handshake/server_version.ts";
 import type { Endpoint, Transport } from "../transport/transport.ts";
 import type { BackendMessage } from "../wire/backend.ts";
-import { encodeFrontend } from "../wire/frontend.ts";
+import { asynchronousTaker } from "./asynchronous.ts";
 import { cancelOver } from "./cancel.ts";
-import { deliver } from "./deliver.ts";
 import type { Circumstances, Established, Route } from "./establish.ts";
 import { MessageStream } from "./message_stream.ts";
 import type { ConnectReport } from "./report.ts";
-import { type QueryResult, SimpleQuery } from "./simple_query.ts";
+import { encodeQuery, type QueryEnd, runQuery } from "./run_query.ts";
+import type { QueryResult } from "./simple_query.ts";
 
 /** Everything a driver must know about a session it takes over. */
 export interface SessionFacts {
@@ -57,6 +57,7 @@ export class Session implements AsyncDisposable {
   readonly #circumstances: Pick<Circumstances, "options" | "emit" | "settings">;
   readonly #stream: MessageStream;
   readonly #parameters: Map<string, string>;
+  readonly #isAsynchronous: (message: BackendMessage) => boolean;
   #status: "I" | "T" | "E";
   #state: State = "open";
   #busy: Promise<unknown> = Promise.resolve();
@@ -79,6 +80,7 @@ export class Session implements AsyncDisposable {
     const { leftover } = established.start;
     this.#stream = new MessageStream(established.transport, leftover, circumstances.emit);
     this.#parameters = new Map(established.start.parameters);
+    this.#isAsynchronous = asynchronousTaker(this.#parameters, circumstances.options);
     this.#status = established.start.transactionStatus;
     this.report = circumstances.report;
   }
@@ -212,70 +214,17 @@ export class Session implements AsyncDisposable {
 
   async #run(text: string): Promise<readonly QueryResult[]> {
     this.#assertOpen("query");
-    const octets = encodeFrontend({ type: "Query", text });
-    const query = new SimpleQuery();
+    const encoded = encodeQuery(text);
+    let end: QueryEnd;
     try {
-      await this.#sendQuery(text, octets, query);
-      await this.#complete(query);
+      end = await runQuery(this.#stream, encoded, this.#isAsynchronous);
     } catch (error) {
       this.#state = "closed";
       this.#transport.close();
-      const isLost = error instanceof ConnectionError;
-      throw isLost && query.error !== undefined ? query.error : error;
+      throw error;
     }
-    return query.results();
-  }
-
-  /** A server that ended the session may have done so before the query: its last word is still to be read. */
-  async #sendQuery(text: string, octets: Uint8Array, query: SimpleQuery): Promise<void> {
-    try {
-      await this.#stream.send({ type: "Query", text }, octets);
-    } catch (failure) {
-      try {
-        await this.#complete(query);
-      } catch (error) {
-        // What the server said is in the query by now; of the two failures the first is the one to tell.
-        if (!(error instanceof ConnectionError)) throw error;
-      }
-      throw failure;
-    }
-  }
-
-  async #complete(query: SimpleQuery): Promise<void> {
-    for (;;) {
-      const message = await this.#stream.next();
-      if (this.#isAsynchronous(message)) continue;
-      const step = query.onMessage(message);
-      switch (step.do) {
-        case "read":
-          break;
-        case "send":
-          await this.#stream.send(step.message);
-          break;
-        case "finish":
-          this.#status = step.status;
-          return;
-      }
-    }
-  }
-
-  /** Takes what may come at any time (PostgreSQL manual, 54.2.7). */
-  #isAsynchronous(message: BackendMessage): boolean {
-    const { options } = this.#circumstances;
-    switch (message.type) {
-      case "ParameterStatus":
-        this.#parameters.set(message.name, message.value);
-        deliver({ ...message, type: "parameter" }, options, undefined);
-        return true;
-      case "NoticeResponse":
-        deliver({ type: "notice", notice: message.fields }, options, undefined);
-        return true;
-      case "NotificationResponse":
-        deliver({ ...message, type: "notification" }, options, undefined);
-        return true;
-      default:
-        return false;
-    }
+    this.#status = end.status;
+    return end.results();
   }
 
   #assertOpen(call: string): void {

@@ -1,41 +1,43 @@
 import { ConnectionError, PgHandshakeError } from "../errors.ts";
-import { readServerVersion } from "../handshake/server_version.ts";
 import type { SessionStart } from "../handshake/client_state.ts";
+import { readServerVersion } from "../handshake/server_version.ts";
 import { judgeSession, type SessionVerdict, type WantedSession } from "../plan/session_attrs.ts";
 import type { Transport } from "../transport/transport.ts";
+import { asynchronousTaker } from "./asynchronous.ts";
 import type { Clock } from "./clock.ts";
 import { MessageStream } from "./message_stream.ts";
-import type { ConnectEventKind } from "./options.ts";
-import { SimpleQuery } from "./simple_query.ts";
+import type { ConnectEventKind, ConnectOptions } from "./options.ts";
+import { encodeQuery, type QueryEnd, runQuery } from "./run_query.ts";
+
+/** What checking a session needs besides the session. */
+export interface SessionCheckOptions {
+  readonly clock: Clock;
+  readonly options: ConnectOptions;
+  readonly emit: ((event: ConnectEventKind) => void) | undefined;
+}
 
 /**
  * Sees to it that a fresh session is what `target_session_attrs` wants; asks the server where what it reported does
  * not tell.
  *
- * @returns Octets read beyond the answer; they take the place of the start-up's leftover.
- * @throws {ConnectionError} `session-attrs` if it is not; Terminate has been sent then.
+ * @returns The session as it is after the question, if one was asked.
+ * @throws {ConnectionError} `session-attrs` if it is not what is wanted; Terminate has been sent then.
  */
 export async function checkSession(
   transport: Transport,
   start: SessionStart,
   wants: WantedSession,
-  options: {
-    readonly clock: Clock;
-    readonly emit: ((event: ConnectEventKind) => void) | undefined;
-  },
-): Promise<Uint8Array> {
-  const { clock, emit } = options;
+  surroundings: SessionCheckOptions,
+): Promise<SessionStart> {
   const version = readServerVersion(start.parameters.get("server_version")).number;
-  let verdict = judgeSession(wants, start.parameters, version);
-  if (verdict.is === "accepted") return start.leftover;
+  const verdict = judgeSession(wants, start.parameters, version);
+  if (verdict.is === "accepted") return start;
+  const { clock, emit } = surroundings;
   const release = (): void => transport.close();
   clock.signal.addEventListener("abort", release);
   try {
     const stream = new MessageStream(transport, start.leftover, emit);
-    if (verdict.is === "unknown") verdict = verdict.judge(await oneValue(stream, verdict.query));
-    if (verdict.is === "accepted") return stream.take();
-    await stream.send({ type: "Terminate" });
-    throw notWanted(verdict, wants);
+    return await settle(stream, start, { wants, verdict, ...surroundings });
   } catch (error) {
     if (clock.signal.aborted) throw clock.error("ready");
     throw error;
@@ -44,38 +46,44 @@ export async function checkSession(
   }
 }
 
-/** The one value of a query; undefined if it failed or gave anything else. */
-async function oneValue(stream: MessageStream, text: string): Promise<string | undefined> {
-  const query = new SimpleQuery();
-  await stream.send({ type: "Query", text });
-  for (;;) {
-    const message = await stream.next();
-    // What may come at any time is of no interest to a session nobody has yet.
-    if (ASYNCHRONOUS.has(message.type)) continue;
-    if (query.onMessage(message).do === "finish") break;
+async function settle(
+  stream: MessageStream,
+  start: SessionStart,
+  context: SessionCheckOptions & {
+    readonly wants: WantedSession;
+    readonly verdict: SessionVerdict;
+  },
+): Promise<SessionStart> {
+  const { wants } = context;
+  const parameters = new Map(start.parameters);
+  let { verdict } = context;
+  let { transactionStatus } = start;
+  if (verdict.is === "unknown") {
+    const taker = asynchronousTaker(parameters, context.options);
+    const end = await runQuery(stream, encodeQuery(verdict.query), taker);
+    transactionStatus = end.status;
+    verdict = verdict.judge(oneValue(end));
   }
-  try {
-    const [result, ...others] = query.results();
-    const value = result?.rows.length === 1 && others.length === 0 ? result.rows[0]?.[0] : null;
-    return value ?? undefined;
-  } catch (error) {
-    // A query that fails does not tell; libpq goes on to the next host as well.
-    if (error instanceof PgHandshakeError) return undefined;
-    throw error;
+  if (verdict.is === "accepted") {
+    return { ...start, parameters, transactionStatus, leftover: stream.take() };
   }
-}
-
-const ASYNCHRONOUS: ReadonlySet<string> = new Set([
-  "ParameterStatus",
-  "NoticeResponse",
-  "NotificationResponse",
-]);
-
-function notWanted(verdict: SessionVerdict, wants: WantedSession): ConnectionError {
+  await stream.send({ type: "Terminate" });
   const because = verdict.is === "refused" ? verdict.because : "it did not tell";
-  return new ConnectionError(
+  throw new ConnectionError(
     "session-attrs",
     `Cannot use this server: ${because}, target_session_attrs wants "${wants}"`,
     { phase: "ready" },
   );
+}
+
+/** The one value of a query; undefined if it failed, which does not tell either, or gave anything else. */
+function oneValue(end: QueryEnd): string | undefined {
+  try {
+    const [result, ...others] = end.results();
+    const value = result?.rows.length === 1 && others.length === 0 ? result.rows[0]?.[0] : null;
+    return value ?? undefined;
+  } catch (error) {
+    if (error instanceof PgHandshakeError) return undefined;
+    throw error;
+  }
 }

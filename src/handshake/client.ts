@@ -182,7 +182,11 @@ export class ClientHandshake implements Machine<SessionStart> {
         if (next !== undefined) return next;
         continue;
       }
-      if (!isReading(state)) return this.#pausedAt(state);
+      if (!isReading(state)) {
+        throw new UsageError(
+          `Cannot go on: the machine is at "${state.at}", where it does not read`,
+        );
+      }
       const frame = this.#nextFrame(state);
       if (frame === undefined) return READ;
       this.#octetsTaken += frame.body.length + FRAME_HEADER;
@@ -197,11 +201,6 @@ export class ClientHandshake implements Machine<SessionStart> {
       const next = this.#onMessage(state, message);
       if (next !== undefined) return next;
     }
-  }
-
-  /** A state that waits for the caller keeps later octets until the caller has answered. */
-  #pausedAt(state: State): Next<SessionStart> {
-    throw new UsageError(`Cannot go on: the machine is at "${state.at}"`);
   }
 
   #nextFrame(state: ReadingState): Frame | undefined {

@@ -36,12 +36,27 @@ export function notPostgresql(cause: MessageFormatError): ProtocolError {
 
 /** The server's refusal, with advice where its text would puzzle. */
 export function serverError(state: ReadingState, fields: NoticeFields): ServerError {
-  const versionRefused = state.at === "await-authentication" && state.version > PROTOCOL_3_0 &&
-    (fields.sqlState === "08P01" || fields.sqlState === "0A000");
-  const advice = versionRefused
-    ? "This server or pooler may not know the protocol version that was asked for: try max_protocol_version=3.0"
-    : undefined;
-  return new ServerError(fields, phaseOf(state), advice);
+  return new ServerError(fields, phaseOf(state), adviceFor(state, fields.sqlState));
+}
+
+function adviceFor(state: ReadingState, sqlState: string | undefined): string | undefined {
+  const isViolation = sqlState === "08P01";
+  switch (state.at) {
+    case "await-authentication":
+      return state.version > PROTOCOL_3_0 && (isViolation || sqlState === "0A000")
+        ? "This server or pooler may not know the protocol version that was asked for: try max_protocol_version=3.0"
+        : undefined;
+    case "await-verdict":
+    case "sasl-continue":
+    case "sasl-final":
+      // PgBouncer says the same of a wrong password and of a user it does not know.
+      return isViolation
+        ? "Check user and password: poolers answer wrong ones like this"
+        : undefined;
+    case "sasl-complete":
+    case "prepare":
+      return undefined;
+  }
 }
 
 /** The error for a stream that ends in a state: an unterminated protocol-2 error, or no word at all. */

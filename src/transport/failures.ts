@@ -116,7 +116,7 @@ export function nameFailure(host: string, error: unknown): ConnectionError {
   return new ConnectionError(
     "name-not-found",
     `Cannot translate host name "${host}" to an address: ${reasonOf(error)}`,
-    { phase: "resolve", cause: error },
+    { phase: "resolve", cause: error, hint: "Check the spelling of host, and the resolver" },
   );
 }
 
