@@ -304,10 +304,16 @@ export class ConnectError extends AggregateError {
 /** One attempt as libpq words it: where, then why it failed. */
 export function attemptText(attempt: AttemptReport): string {
   const { host, address, port, error, durationMs } = attempt;
-  const where = host.startsWith("/") || host.startsWith("@")
+  const where = address.startsWith("/") || address.startsWith("@")
     ? `connection to server on socket "${address}"`
     : `connection to server at "${host}"${address === host ? "" : ` (${address})`}, port ${port}`;
   return error === undefined
     ? `${where} succeeded after ${durationMs.toFixed(1)} ms`
-    : `${where} failed: ${error.message}`;
+    : `${where} failed: ${severityOf(error)}${error.message}`;
+}
+
+/** libpq puts the server's severity in front of its words. */
+function severityOf(error: PgHandshakeError): string {
+  const { severity } = error as { severity?: string };
+  return severity === undefined ? "" : `${severity}:  `;
 }

@@ -1,4 +1,5 @@
 import { PolicyError, UsageError } from "../errors.ts";
+import { joinOctets } from "../wire/join.ts";
 import { encodeBase64 } from "./base64.ts";
 import { equalOctets } from "./constant_time.ts";
 import { scramProof } from "./scram_keys.ts";
@@ -144,7 +145,7 @@ export class ScramExchange {
     if (state.at !== "begin") throw outOfOrder("clientFirst", state);
     const bare = ascii(`n=,r=${this.#nonce}`);
     this.#state = { at: "await-server-first", clientFirstBare: bare };
-    return join(ascii(this.#gs2Header), bare);
+    return joinOctets([ascii(this.#gs2Header), bare]);
   }
 
   /**
@@ -185,13 +186,19 @@ export class ScramExchange {
   clientFinal(keys: ScramKeys): Uint8Array {
     const state = this.#state;
     if (state.at !== "await-keys") throw outOfOrder("clientFinal", state);
-    const binding = encodeBase64(join(ascii(this.#gs2Header), this.#bindingData));
+    const binding = encodeBase64(joinOctets([ascii(this.#gs2Header), this.#bindingData]));
     const withoutProof = ascii(`c=${binding},r=${state.nonce}`);
     const comma = ascii(",");
-    const transcript = join(state.clientFirstBare, comma, state.serverFirst, comma, withoutProof);
+    const transcript = joinOctets([
+      state.clientFirstBare,
+      comma,
+      state.serverFirst,
+      comma,
+      withoutProof,
+    ]);
     const { clientProof, serverSignature } = scramProof(keys, transcript);
     this.#state = { at: "await-server-final", serverSignature };
-    return join(withoutProof, ascii(`,p=${encodeBase64(clientProof)}`));
+    return joinOctets([withoutProof, ascii(`,p=${encodeBase64(clientProof)}`)]);
   }
 
   /**
@@ -225,14 +232,4 @@ function outOfOrder(method: string, state: State): UsageError {
 
 function ascii(text: string): Uint8Array {
   return new TextEncoder().encode(text);
-}
-
-function join(...parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

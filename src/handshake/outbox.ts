@@ -1,9 +1,8 @@
 import type { BackendMessage } from "../wire/backend.ts";
 import { encodeFrontend, type FrontendMessage } from "../wire/frontend.ts";
+import { joinOctets } from "../wire/join.ts";
 import { describeBackend, describeFrontend } from "./describe.ts";
 import type { HandshakeEvent, Next, Step } from "./step.ts";
-
-const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Gathers what one call of a machine sends and reports, until `step()` hands it out. */
 export class Outbox {
@@ -68,21 +67,9 @@ export class Outbox {
 
   /** All of it as one step; the outbox is empty afterwards. */
   step<Result>(next: Next<Result>): Step<Result> {
-    const step = { send: joined(this.#send), events: this.#events, next };
+    const step = { send: joinOctets(this.#send), events: this.#events, next };
     this.#send = [];
     this.#events = [];
     return step;
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 0) return NOTHING;
-  if (parts.length === 1) return parts[0] ?? NOTHING;
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
