@@ -51,7 +51,7 @@ function adviceFor(state: ReadingState, sqlState: string | undefined): string | 
     case "sasl-final":
       // PgBouncer says the same of a wrong password and of a user it does not know.
       return isViolation
-        ? "Check user and password: poolers answer wrong ones like this"
+        ? "Check user, password and database: poolers answer wrong ones like this"
         : undefined;
     case "sasl-complete":
     case "prepare":

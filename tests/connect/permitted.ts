@@ -1,0 +1,38 @@
+/** Run on Deno with exact permissions: connects to the target of its first argument and prints how that went. */
+import { connect } from "../../src/connect/connect.ts";
+import { ConnectError, PgHandshakeError } from "../../src/errors.ts";
+
+/** What is printed, as JSON. */
+export interface Permitted {
+  /** The user of the session; undefined if there is none. */
+  readonly parameters?: readonly string[];
+  readonly adapter?: string | undefined;
+  readonly code?: string;
+  readonly phase?: string;
+  readonly message?: string;
+}
+
+const scope = globalThis as unknown as {
+  Deno: { args: readonly string[]; exit(code: number): never };
+};
+
+async function run(): Promise<Permitted> {
+  const target = JSON.parse(scope.Deno.args[0] ?? "{}");
+  let adapter: string | undefined;
+  try {
+    await using session = await connect(target, {
+      signal: AbortSignal.timeout(20_000),
+      onEvent(event) {
+        if (event.type === "attempt") adapter = event.adapter;
+      },
+    });
+    return { parameters: [...session.parameters.keys()], adapter };
+  } catch (error) {
+    if (!(error instanceof PgHandshakeError || error instanceof ConnectError)) throw error;
+    const { code, phase, message } = error;
+    return { code, phase, message, adapter };
+  }
+}
+
+console.log(JSON.stringify(await run()));
+scope.Deno.exit(0);
