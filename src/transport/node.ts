@@ -8,14 +8,12 @@
 import { connect as connectSocket, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { TlsFacts } from "../auth/channel.ts";
-import { ConfigError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { checkAddress, endpointOf, kernelPath } from "./endpoint.ts";
 import {
   abortedFailure,
-  codeOf,
   dialFailure,
   earlyEndFailure,
-  isPermissionFailure,
   lostFailure,
   nameFailure,
   tlsFailure,
@@ -79,21 +77,28 @@ const ABILITIES: Abilities = {
 export const nodeAdapter: Adapter = { name: "node", abilities: ABILITIES, resolve, dial };
 
 async function resolve(host: string): Promise<readonly string[]> {
+  if (!mayDialAnything()) return [host];
   const { lookup } = await import("node:dns");
   return await new Promise((done, fail) => {
     lookup(host, { all: true, verbatim: true }, (error, addresses) => {
-      if (error === null || error === undefined) return done(addresses.map((one) => one.address));
-      if (ON_DENO && (isPermissionFailure(error) || codeOf(error) === "EPERM")) {
-        return fail(
-          new ConfigError(
-            `Cannot look up "${host}": Deno needs the permission "--allow-net=${host}"`,
-            { code: "missing-permission", keyword: "host", phase: "resolve", cause: error },
-          ),
-        );
-      }
-      fail(nameFailure(host, error));
+      if (error === null || error === undefined) done(addresses.map((one) => one.address));
+      else fail(nameFailure(host, error));
     });
   });
+}
+
+/** The part of Deno that tells about permissions. */
+interface DenoPermissions {
+  permissions: { querySync(what: { name: "net" }): { state: string } };
+}
+
+/**
+ * Deno's permissions for single hosts are for the name as it is dialed: with one of them, neither looking the name up
+ * nor dialing its addresses is allowed, while the name itself is, so resolving is left to the dialing.
+ */
+function mayDialAnything(): boolean {
+  const { Deno } = globalThis as unknown as { Deno?: DenoPermissions };
+  return Deno === undefined || Deno.permissions.querySync({ name: "net" }).state === "granted";
 }
 
 async function dial(

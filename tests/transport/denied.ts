@@ -9,6 +9,7 @@ const addresses: readonly Address[] = [
   { kind: "tcp", host: "127.0.0.1", port: 5432 },
   { kind: "tcp", host: "::1", port: 5432 },
   { kind: "unix", path: "/tmp/x" },
+  { kind: "tcp", host: "localhost", port: 5432 },
 ];
 
 async function print(attempt: Promise<unknown>): Promise<void> {
@@ -24,4 +25,4 @@ async function print(attempt: Promise<unknown>): Promise<void> {
 for (const adapter of [denoAdapter, nodeAdapter]) {
   for (const address of addresses) await print(adapter.dial(address));
 }
-await print(nodeAdapter.resolve?.("localhost") ?? Promise.resolve());
+process.stdout.write(`${(await nodeAdapter.resolve?.("localhost"))?.join()}\n`);
