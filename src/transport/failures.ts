@@ -86,7 +86,13 @@ export function isCertificateVerdict(error: unknown): boolean {
 
 /** Whether an error says that Deno was not given a permission. */
 export function isPermissionFailure(error: unknown): boolean {
-  return (error as { name?: unknown } | null | undefined)?.name === "NotCapable";
+  const { name, code, syscall } = (error ?? {}) as {
+    name?: string;
+    code?: string;
+    syscall?: string;
+  };
+  // node:dns on Deno has no error of its own for it; a resolver of the system never says EPERM.
+  return name === "NotCapable" || (code === "EPERM" && syscall === "getaddrinfo");
 }
 
 /** Dialing failed. */
