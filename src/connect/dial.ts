@@ -5,15 +5,16 @@ import type { Clock } from "./clock.ts";
 /** How long an address is given before the next is dialed beside it (RFC 8305 section 5, "Connection Attempt Delay"). */
 const STAGGER_MS = 250;
 
-/** The address that was first to answer. */
-export interface Dialed {
-  readonly transport: Transport;
+/** An address that could not be dialed. */
+export interface DialFailure {
   readonly address: Address;
+  readonly error: PgHandshakeError;
 }
 
-/** None of several addresses answered; one error for each that was dialed. */
-export interface Undialed {
-  readonly failures: readonly { readonly address: Address; readonly error: PgHandshakeError }[];
+/** What dialing came to: the socket that was first to open, if any did, and what failed before it. */
+export interface DialResult {
+  readonly opened: { readonly transport: Transport; readonly address: Address } | undefined;
+  readonly failures: readonly DialFailure[];
 }
 
 /**
@@ -30,7 +31,7 @@ export async function dial(
   addresses: readonly Address[],
   clock: Clock,
   options: SocketOptions,
-): Promise<Dialed | Undialed> {
+): Promise<DialResult> {
   if (clock.signal.aborted) throw clock.error("dial");
   const race = new Race(adapter, addresses, options);
   const giveUp = (): void => race.stop();
@@ -38,7 +39,7 @@ export async function dial(
   try {
     const result = await race.run();
     if (!clock.signal.aborted) return result;
-    if ("transport" in result) result.transport.close();
+    result.opened?.transport.close();
     throw clock.error("dial");
   } finally {
     clock.signal.removeEventListener("abort", giveUp);
@@ -51,8 +52,8 @@ class Race {
   readonly #addresses: readonly Address[];
   readonly #options: SocketOptions;
   readonly #dialing = new Set<AbortController>();
-  readonly #failures: { readonly address: Address; readonly error: PgHandshakeError }[] = [];
-  readonly #done: PromiseWithResolvers<Dialed | Undialed> = withResolvers();
+  readonly #failures: DialFailure[] = [];
+  readonly #done: PromiseWithResolvers<DialResult> = withResolvers();
   #next = 0;
   #over = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -63,7 +64,7 @@ class Race {
     this.#options = options;
   }
 
-  run(): Promise<Dialed | Undialed> {
+  run(): Promise<DialResult> {
     this.#dialNext();
     return this.#done.promise;
   }
@@ -73,7 +74,7 @@ class Race {
     this.#over = true;
     clearTimeout(this.#timer);
     for (const one of this.#dialing) one.abort();
-    this.#done.resolve({ failures: this.#failures });
+    this.#done.resolve({ opened: undefined, failures: this.#failures });
   }
 
   #dialNext(): void {
@@ -92,13 +93,13 @@ class Race {
     }
   }
 
-  #onOpen(controller: AbortController, dialed: Dialed): void {
+  #onOpen(controller: AbortController, opened: NonNullable<DialResult["opened"]>): void {
     this.#dialing.delete(controller);
     if (this.#over) {
-      dialed.transport.close();
+      opened.transport.close();
       return;
     }
-    this.#done.resolve(dialed);
+    this.#done.resolve({ opened, failures: this.#failures });
     this.stop();
   }
 

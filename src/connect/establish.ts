@@ -13,7 +13,7 @@ import { socketOptionsOf } from "./adapters.ts";
 import { Answerer } from "./answers.ts";
 import type { Clock } from "./clock.ts";
 import { deliver } from "./deliver.ts";
-import { dial, type Dialed, type Undialed } from "./dial.ts";
+import { dial, type DialFailure, type DialResult } from "./dial.ts";
 import { drive } from "./drive.ts";
 import type { Host } from "./host.ts";
 import type { ConnectEventKind, ConnectOptions } from "./options.ts";
@@ -50,16 +50,18 @@ export interface Established {
   readonly transport: Transport;
   readonly start: SessionStart;
   readonly route: Route;
+  /** Addresses that were dialed before the one that answered. */
+  readonly undialed: readonly DialFailure[];
 }
 
 /** An attempt that failed, and what the plan must know of it. */
 export interface Failure {
   readonly error: PgHandshakeError;
   readonly outcome: Outcome;
-  /** The address that was dialed; undefined if none answered. */
+  /** The address that answered; undefined if none did. */
   readonly address: Address | undefined;
-  /** Where several addresses were dialed and none answered: each of them. */
-  readonly undialed?: Undialed["failures"];
+  /** Addresses that did not answer. */
+  readonly undialed: readonly DialFailure[];
 }
 
 /** Where an attempt dials first, then, if addresses race, the others. */
@@ -99,7 +101,8 @@ class Attempt {
   readonly #answerer: Answerer;
   #transport: Transport | undefined;
   #address: Address | undefined;
-  #undialed: Undialed["failures"] | undefined;
+  #racing = false;
+  #undialed: readonly DialFailure[] = [];
   #credentialsSent = false;
   #tlsInUse = false;
 
@@ -124,7 +127,7 @@ class Attempt {
 
   async run(): Promise<Established> {
     const { emit, adapter, options } = this.#circumstances;
-    const { transport, address } = await this.#dial();
+    const { transport, address } = await this.#open();
     this.#transport = transport;
     this.#address = address;
     emit?.({ type: "dialed", remoteAddress: transport.endpoint.remoteAddress });
@@ -141,6 +144,7 @@ class Attempt {
       transport,
       start: { ...checked, channel: proved(start.channel, policy) },
       route: { address, encryption, tls, policy, adapter },
+      undialed: this.#undialed,
     };
   }
 
@@ -150,32 +154,36 @@ class Attempt {
   }
 
   failure(error: PgHandshakeError): Failure {
-    if (this.#undialed !== undefined) {
-      const outcome = { ...NOTHING_HAPPENED, error: "unreachable" as const };
-      return { error, outcome, address: undefined, undialed: this.#undialed };
-    }
     const sawAuthRequest = this.#credentialsSent || error.phase === "authenticate";
-    const told = withPasswordFile(error, this.#answerer.file);
+    const outcome = outcomeOf(error, {
+      tlsInUse: this.#tlsInUse,
+      credentialsSent: this.#credentialsSent,
+      sawAuthRequest,
+    });
+    // All addresses of the race had their chance; the plan shall not begin with the second again.
+    const nobodyWon = this.#racing && this.#address === undefined &&
+      (outcome.error === "dial" || outcome.error === "timeout");
     return {
-      error: told,
+      error: withPasswordFile(error, this.#answerer.file),
       address: this.#address,
-      outcome: outcomeOf(error, {
-        tlsInUse: this.#tlsInUse,
-        credentialsSent: this.#credentialsSent,
-        sawAuthRequest,
-      }),
+      undialed: this.#undialed,
+      outcome: nobodyWon ? { ...outcome, error: "unreachable" } : outcome,
     };
   }
 
-  async #dial(): Promise<Dialed> {
+  async #open(): Promise<NonNullable<DialResult["opened"]>> {
     const { adapter, options, settings } = this.#circumstances;
     const addresses = addressesOf(this.#target, options.addressRacing ?? false);
-    const result = await dial(adapter, addresses, this.#clock, socketOptionsOf(settings));
-    if ("transport" in result) return result;
-    if (addresses.length > 1) this.#undialed = result.failures;
-    const last = result.failures.at(-1);
-    if (last === undefined) throw new TypeError("Nothing was dialed, and nothing failed");
-    throw last.error;
+    this.#racing = addresses.length > 1;
+    const { opened, failures } = await dial(
+      adapter,
+      addresses,
+      this.#clock,
+      socketOptionsOf(settings),
+    );
+    this.#undialed = failures;
+    if (opened !== undefined) return opened;
+    throw failures.at(-1)?.error ?? new TypeError("Nothing was dialed, and nothing failed");
   }
 
   #tlsRequest(): TlsRequest | undefined {
@@ -225,13 +233,6 @@ class Attempt {
     });
   }
 }
-
-const NOTHING_HAPPENED: Omit<Outcome, "error"> = {
-  phase: "dial",
-  tlsInUse: false,
-  credentialsSent: false,
-  sawAuthRequest: false,
-};
 
 /** A session that went on in plaintext after `N` is cancelled in plaintext too. */
 function routeEncryption(target: AttemptTarget, start: SessionStart): Encryption {

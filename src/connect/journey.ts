@@ -82,15 +82,20 @@ export class Journey {
     emit?.({ type: "attempt", ...place, address: textOf(first), adapter: adapter.name });
     const result = await establish(target, this.#circumstances, this.#clocks.of(target));
     const durationMs = performance.now() - started;
+    for (const { address, error } of result.undialed) {
+      const { phase } = error;
+      this.#attempts.push({ ...place, address: textOf(address), phase, durationMs, error });
+    }
     if (!("error" in result)) {
       const address = textOf(result.route.address);
       this.#attempts.push({ ...place, address, phase: "ready", durationMs, error: undefined });
       return result;
     }
-    const failures = result.undialed ?? [{ address: result.address ?? first, error: result.error }];
-    for (const { address, error } of failures) {
-      const { phase } = error;
-      this.#attempts.push({ ...place, address: textOf(address), phase, durationMs, error });
+    const { error } = result;
+    // The error of a socket that did not open stands in the report already.
+    if (!result.undialed.some((one) => one.error === error)) {
+      const address = textOf(result.address ?? first);
+      this.#attempts.push({ ...place, address, phase: error.phase, durationMs, error });
     }
     if (result.address?.kind === "tcp" && target.otherAddresses.length > 0) {
       this.#plan.dialed(result.address.host);
@@ -108,8 +113,9 @@ export class Journey {
       return;
     }
     const started = performance.now();
+    const clock = new Clock(options.signal, undefined);
     try {
-      const addresses = await this.#clocks.whole().race(lookUp(host), "resolve");
+      const addresses = await clock.race(lookedUp(lookUp, host), "resolve");
       if (addresses.length === 0) {
         throw new ConnectionError(
           "name-not-found",
@@ -141,6 +147,8 @@ export class Journey {
         credentialsSent: false,
         sawAuthRequest: false,
       });
+    } finally {
+      clock.stop();
     }
   }
 }
@@ -149,7 +157,6 @@ export class Journey {
 class Clocks {
   readonly #signal: AbortSignal | undefined;
   readonly #timeoutMs: Settings["connectTimeoutMs"];
-  readonly #running: Clock[] = [];
   #place: Pick<AttemptTarget, "host" | "address"> | undefined;
   #current: Clock | undefined;
 
@@ -164,8 +171,9 @@ class Clocks {
     // By identity: a host that is listed twice has two chances.
     const isSame = this.#place?.host === host && this.#place.address === address;
     if (this.#current !== undefined && isSame) return this.#current;
+    this.stop();
     this.#place = { host, address };
-    return this.#current = this.#start(this.#timeoutMs);
+    return this.#current = new Clock(this.#signal, this.#timeoutMs);
   }
 
   /** The present clock is that of this address: it won the race. */
@@ -173,19 +181,26 @@ class Clocks {
     if (this.#place !== undefined) this.#place = { ...this.#place, address };
   }
 
-  /** A clock for what connect_timeout does not cover: only the caller's signal. */
-  whole(): Clock {
-    return this.#start(undefined);
-  }
-
+  /** Releases the clock of the last address. */
   stop(): void {
-    for (const clock of this.#running) clock.stop();
+    this.#current?.stop();
   }
+}
 
-  #start(timeoutMs: Settings["connectTimeoutMs"]): Clock {
-    const clock = new Clock(this.#signal, timeoutMs);
-    this.#running.push(clock);
-    return clock;
+/** A resolver of the user's throws what it likes; it means that there is no address. */
+async function lookedUp(
+  lookUp: (host: string) => Promise<readonly string[]>,
+  host: string,
+): Promise<readonly string[]> {
+  try {
+    return await lookUp(host);
+  } catch (error) {
+    if (error instanceof PgHandshakeError) throw error;
+    throw new ConnectionError(
+      "name-not-found",
+      `Cannot translate host name "${host}" to an address: the resolver failed`,
+      { phase: "resolve", cause: error },
+    );
   }
 }
 

@@ -82,8 +82,8 @@ test("several attempts that fail throw an error that tells of all, in libpq's wo
     [
       'connection to server at "a.test", port 5432 failed: no "a.test"',
       'connection to server at "b.test" (192.0.2.2), port 5433 failed: Connection refused',
-      'connection to server at "b.test" (2001:db8::2), port 5433 failed: the database system is starting up',
-      'connection to server on socket "/run/pg/.s.PGSQL.5434" failed: the database system is starting up',
+      'connection to server at "b.test" (2001:db8::2), port 5433 failed: FATAL:  the database system is starting up',
+      'connection to server on socket "/run/pg/.s.PGSQL.5434" failed: FATAL:  the database system is starting up',
     ].join("\n"),
   );
   assert.ok(error instanceof AggregateError);

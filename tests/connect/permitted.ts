@@ -4,12 +4,13 @@ import { ConnectError, PgHandshakeError } from "../../src/errors.ts";
 
 /** What is printed, as JSON. */
 export interface Permitted {
-  /** The user of the session; undefined if there is none. */
+  /** What the session reported; undefined if there is none. */
   readonly parameters?: readonly string[];
   readonly adapter?: string | undefined;
   readonly code?: string;
   readonly phase?: string;
-  readonly message?: string;
+  /** Empty if there is a session. */
+  readonly message: string;
 }
 
 const scope = globalThis as unknown as {
@@ -20,13 +21,14 @@ async function run(): Promise<Permitted> {
   const target = JSON.parse(scope.Deno.args[0] ?? "{}");
   let adapter: string | undefined;
   try {
-    await using session = await connect(target, {
+    const session = await connect(target, {
       signal: AbortSignal.timeout(20_000),
       onEvent(event) {
         if (event.type === "attempt") adapter = event.adapter;
       },
     });
-    return { parameters: [...session.parameters.keys()], adapter };
+    await session.close();
+    return { parameters: [...session.parameters.keys()], adapter, message: "" };
   } catch (error) {
     if (!(error instanceof PgHandshakeError || error instanceof ConnectError)) throw error;
     const { code, phase, message } = error;

@@ -167,7 +167,11 @@ test("racing: refused addresses do not hold up the one that answers", { skip }, 
     last,
     () =>
       withSession(targetOf(last), ({ report }) => {
-        assert.deepEqual(told(report.attempts), [`${THIRD} ready`]);
+        assert.deepEqual(told(report.attempts), [
+          `${FIRST} dial-failed`,
+          `${SECOND} dial-failed`,
+          `${THIRD} ready`,
+        ]);
       }, resolving(ALL, { addressRacing: true })),
   );
   assert.deepEqual([sessions, connections], [1, 1]);
@@ -242,6 +246,8 @@ test("racing: the second encryption goes to the address that answered the first"
       withSession(targetOf(last, parameters), ({ report, channel }) => {
         assert.equal(channel.kind, "plain");
         assert.deepEqual(report.attempts.map(({ address, encryption }) => [address, encryption]), [
+          [FIRST, "ssl-request"],
+          [SECOND, "ssl-request"],
           [THIRD, "ssl-request"],
           [THIRD, "plain"],
         ]);
