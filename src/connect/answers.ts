@@ -54,13 +54,13 @@ export class Answerer {
       }
     }
     const password = await this.#password(request.method);
+    // Whoever takes this answer wipes it.
     if (request.want === "password") return { kind: "password", password };
     const { salt, iterations } = request;
-    const keys = await this.#clock.race(
-      deriveScramKeys(password, salt, iterations),
-      "authenticate",
-    );
-    return { kind: "scram-keys", keys };
+    const derived = deriveScramKeys(password, salt, iterations);
+    // Prepared for derivation already, so the copy is of no use any more.
+    password.fill(0);
+    return { kind: "scram-keys", keys: await this.#clock.race(derived, "authenticate") };
   }
 
   async #password(method: PasswordContext["method"]): Promise<Uint8Array> {
@@ -116,9 +116,10 @@ async function asked(
   }
 }
 
+/** A copy of our own, which is wiped after use; what the user gave stays as it is. */
 function asOctets(given: string | Uint8Array | Secret | undefined): Uint8Array {
   if (given === undefined) return new Uint8Array(0);
-  if (given instanceof Uint8Array) return given;
+  if (given instanceof Uint8Array) return Uint8Array.from(given);
   if (typeof given === "string") return passwordOctets(given);
   if (given instanceof Secret) return given.revealOctets();
   throw new PolicyError(

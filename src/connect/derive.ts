@@ -14,17 +14,25 @@ export async function deriveScramKeys(
   salt: Uint8Array,
   iterations: number,
 ): Promise<ScramKeys> {
-  const base = await crypto.subtle.importKey(
-    "raw",
-    saslprep(password) as Uint8Array<ArrayBuffer>,
-    "PBKDF2",
-    false,
-    ["deriveBits"],
-  );
+  const base = await importPassword(saslprep(password) as Uint8Array<ArrayBuffer>);
   const salted = await crypto.subtle.deriveBits(
     { name: "PBKDF2", hash: "SHA-256", salt: salt as Uint8Array<ArrayBuffer>, iterations },
     base,
     256,
   );
-  return scramKeys(new Uint8Array(salted));
+  const saltedPassword = new Uint8Array(salted);
+  try {
+    return scramKeys(saltedPassword);
+  } finally {
+    saltedPassword.fill(0);
+  }
+}
+
+/** Hands the prepared password, which is a copy of ours, to Web Crypto, and forgets it. */
+async function importPassword(prepared: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
+  try {
+    return await crypto.subtle.importKey("raw", prepared, "PBKDF2", false, ["deriveBits"]);
+  } finally {
+    prepared.fill(0);
+  }
 }

@@ -46,7 +46,7 @@ export async function drive<Result>(
           step = machine.secured(await startTls(transport, options));
           break;
         case "answer":
-          step = machine.answer(await options.answer(next.request));
+          step = answered(machine, await options.answer(next.request));
           break;
         case "finish":
           return next.result;
@@ -63,6 +63,15 @@ export async function drive<Result>(
     throw error;
   } finally {
     clock.signal.removeEventListener("abort", release);
+  }
+}
+
+/** The machine copies what it needs, so a password is wiped as soon as it has it. */
+function answered<Result>(machine: Machine<Result>, answer: Answer): Step<Result> {
+  try {
+    return machine.answer(answer);
+  } finally {
+    if (answer.kind === "password") answer.password.fill(0);
   }
 }
 
@@ -84,6 +93,9 @@ async function write<Result>(
     await transport.write(flight);
   } catch (failure) {
     throw await lastWord(machine, transport) ?? failure;
+  } finally {
+    // It may hold a password or its proof.
+    flight.fill(0);
   }
 }
 

@@ -8,6 +8,8 @@ import type { HandshakeEvent, Next, Step } from "./step.ts";
 export class Outbox {
   readonly #traced: boolean;
   #send: Uint8Array[] = [];
+  /** Encoded here, and of no use once they are in the flight: there may be a password among them. */
+  #encoded: Uint8Array[] = [];
   #events: HandshakeEvent[] = [];
 
   /** @param traced Whether messages are reported by name; if not, describing them costs nothing. */
@@ -17,7 +19,9 @@ export class Outbox {
 
   /** Puts a message into the flight. */
   send(message: FrontendMessage): void {
-    this.sendEncoded(encodeFrontend(message), message);
+    const octets = encodeFrontend(message);
+    this.#encoded.push(octets);
+    this.sendEncoded(octets, message);
   }
 
   /** Puts octets into the flight that are the encoding of `message`, whose secret parts may be left out. */
@@ -68,6 +72,8 @@ export class Outbox {
   /** All of it as one step; the outbox is empty afterwards. */
   step<Result>(next: Next<Result>): Step<Result> {
     const step = { send: joinOctets(this.#send), events: this.#events, next };
+    for (const octets of this.#encoded) octets.fill(0);
+    this.#encoded = [];
     this.#send = [];
     this.#events = [];
     return step;
