@@ -15,7 +15,13 @@ const ALPN = "postgresql";
 export type Binding =
   | { readonly kind: "no-tls" }
   | { readonly kind: "off" }
-  | { readonly kind: "unavailable"; readonly why: string; readonly cause: unknown }
+  | {
+    readonly kind: "unavailable";
+    readonly why: string;
+    readonly cause: unknown;
+    /** Whether the certificate was verified all the same, so that nobody else can have made it. */
+    readonly trusted: boolean;
+  }
   | { readonly kind: "ready"; readonly data: Uint8Array };
 
 /**
@@ -75,7 +81,10 @@ export function judgeTls(policy: AuthPolicy, facts: TlsFacts): void {
 export function bindingOf(policy: AuthPolicy, channel: ChannelFacts): Binding {
   if (channel.kind === "plain") return { kind: "no-tls" };
   if (policy.channelBinding === "disable") return { kind: "off" };
-  const certificate = channel.tls.serverCertificate;
+  const { serverCertificate: certificate, verified } = channel.tls;
+  const unavailable = (why: string, cause?: unknown): Binding => {
+    return { kind: "unavailable", why, cause, trusted: verified !== "none" };
+  };
   if (certificate === undefined) {
     return unavailable("this runtime does not show the server certificate");
   }
@@ -88,8 +97,4 @@ export function bindingOf(policy: AuthPolicy, channel: ChannelFacts): Binding {
     if (!(cause instanceof PgHandshakeError)) throw cause;
     return unavailable("the server certificate cannot be read", cause);
   }
-}
-
-function unavailable(why: string, cause?: unknown): Binding {
-  return { kind: "unavailable", why, cause };
 }

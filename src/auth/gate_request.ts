@@ -141,6 +141,15 @@ function chooseScram(
     };
   }
   if (policy.channelBinding === "require") throw notOffered(policy);
+  if (binding.kind === "unavailable" && offered.plus && !binding.trusted) {
+    // Anybody can make a certificate without a hash: going on unbound would let whoever stands between take the session.
+    throw refused(
+      policy,
+      "channel-binding",
+      `the server offers SCRAM-SHA-256-PLUS, but ${binding.why}, and the certificate is not verified`,
+      { hint: "Use sslmode=verify-full, or channel_binding=disable if that is acceptable" },
+    );
+  }
   if (!offered.plain) {
     const why = binding.kind === "unavailable" ? binding.why : 'channel_binding is "disable"';
     throw refused(

@@ -132,7 +132,7 @@ function keep(store: ParameterStore, keyword: Keyword, raw: string, position: nu
 
 /** Drops spaces around a part and takes its percent escapes as UTF-8. */
 function decode(raw: string, what: string): string {
-  const trimmed = raw.replace(/^ +| +$/g, "");
+  const trimmed = withoutBlanks(raw);
   if (trimmed.includes(" ")) {
     throw failure(`${what} contains a space`, { hint: 'Write it as "%20"' });
   }
@@ -161,4 +161,13 @@ function indexOfAny(text: string, characters: string, from: number): number {
 
 function failure(problem: string, details: { hint?: string; cause?: unknown } = {}): ConfigError {
   return new ConfigError(`Cannot parse the connection URI: ${problem}`, details);
+}
+
+/** Without the blanks around it; by hand, as the regular expression for it would be quadratic in inner blanks. */
+function withoutBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && text[start] === " ") start++;
+  while (end > start && text[end - 1] === " ") end--;
+  return text.slice(start, end);
 }

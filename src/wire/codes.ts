@@ -101,6 +101,13 @@ export const MAX_SHORT_LENGTH = 30_000;
 export const MAX_PREPARE_LENGTH = 1_048_576;
 /** Greatest length word of the long kinds: 1 GiB - 1 (server: MaxAllocSize, memutils.h). */
 export const MAX_LONG_LENGTH = 0x3fff_ffff;
+/** Greatest length word of a message that becomes text: V8's longest string has 2^29 - 24 characters. */
+export const MAX_TEXT_LENGTH = 0x1fff_ffe8;
+/**
+ * Greatest length word of E, N and A in a session; ours. Nobody asked for them, so they may not make us hold a gigabyte;
+ * an error that quotes its query may be megabytes long.
+ */
+export const MAX_SESSION_NOTICE_LENGTH = 0x0100_0000;
 /** Greatest text of an error in the form of protocol 2 (fe-connect.c, MAX_ERRLEN). */
 export const MAX_LEGACY_ERROR_TEXT = 30_000;
 

@@ -6,8 +6,10 @@ import {
   MAX_KEY_DATA_LENGTH,
   MAX_LONG_LENGTH,
   MAX_PREPARE_LENGTH,
+  MAX_SESSION_NOTICE_LENGTH,
   MAX_SHORT_FRONTEND_LENGTH,
   MAX_SHORT_LENGTH,
+  MAX_TEXT_LENGTH,
   MAX_TOKEN_LENGTH,
   MIN_BEFORE_OK_LENGTH,
   MIN_LENGTH,
@@ -66,19 +68,24 @@ export const PREPARE_LIMITS: FrameLimits = {
   legacyErrors: false,
 };
 
-/** After ReadyForQuery: libpq's list of long kinds (fe-protocol3.c, VALID_LONG_MESSAGE_TYPE). */
+/**
+ * After ReadyForQuery. Data somebody asked for may be long (libpq: VALID_LONG_MESSAGE_TYPE, fe-protocol3.c), what a server
+ * says on its own is bounded: by its kind where libpq takes a gigabyte.
+ */
 export const SESSION_LIMITS: FrameLimits = {
   maxLength(type: number): number {
     switch (type) {
       case BACKEND.CopyData:
+        return MAX_LONG_LENGTH;
       case BACKEND.DataRow:
+        return MAX_TEXT_LENGTH;
       case BACKEND.ErrorResponse:
-      case BACKEND.FunctionCallResponse:
       case BACKEND.NoticeResponse:
       case BACKEND.NotificationResponse:
+        return MAX_SESSION_NOTICE_LENGTH;
+      // 1664 columns with names of 63 octets have 137 kB.
       case BACKEND.RowDescription:
-      case BACKEND.ParameterDescription:
-        return MAX_LONG_LENGTH;
+        return MAX_PREPARE_LENGTH;
       default:
         return MAX_SHORT_LENGTH;
     }

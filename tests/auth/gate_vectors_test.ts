@@ -52,9 +52,14 @@ const certificate = (name: string): Uint8Array =>
 const CHANNELS = {
   plain: PLAIN,
   tls: tls({ serverCertificate: certificate("EC256/SHA-256") }),
-  "tls without certificate": tls(),
-  "tls with Ed25519": tls({ serverCertificate: certificate("Ed25519") }),
-  "tls with malformed certificate": tls({ serverCertificate: Uint8Array.of(0x30, 0x00) }),
+  "tls without certificate": tls({ verified: "ca" }),
+  "tls with Ed25519": tls({ verified: "ca", serverCertificate: certificate("Ed25519") }),
+  "tls with malformed certificate": tls({
+    verified: "ca",
+    serverCertificate: Uint8Array.of(0x30, 0x00),
+  }),
+  "tls without certificate, not verified": tls(),
+  "tls with Ed25519, not verified": tls({ serverCertificate: certificate("Ed25519") }),
 } as const satisfies Readonly<Record<string, ChannelFacts>>;
 
 const MD5: AuthenticationMessage = {

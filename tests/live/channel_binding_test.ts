@@ -1,6 +1,7 @@
 import "../support/guard.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { certificateText } from "../support/certificates.ts";
 import { liveServers } from "../support/live.ts";
 import { SCRAM_PASSWORD, type ServerTls, startPostgres } from "../support/postgres.ts";
 import { targetOf, withSession } from "./session_with.ts";
@@ -18,6 +19,9 @@ const CERTIFICATES: readonly (ServerTls & { readonly name: string; readonly boun
   { name: "Ed25519", certificate: "server-ed25519", bound: false },
 ];
 
+/** Without a hash it takes a verified certificate to go on unbound: anybody can make one without. */
+const VERIFIED = { sslmode: "verify-ca", sslrootcert: certificateText("ca.crt") };
+
 for (const { name, bound, ...tls } of CERTIFICATES) {
   test(`SCRAM ${bound ? "is" : "cannot be"} bound to a certificate signed by ${name}`, {
     skip: live.skip(18),
@@ -27,9 +31,16 @@ for (const { name, bound, ...tls } of CERTIFICATES) {
       for (const negotiation of ["postgres", "direct"]) {
         const target = targetOf(server, "scram_user", {
           password: SCRAM_PASSWORD,
-          sslmode: "require",
           sslnegotiation: negotiation,
+          ...(bound ? { sslmode: "require" } : VERIFIED),
         });
+        if (!bound) {
+          const unverified = { ...target, sslmode: "require", sslrootcert: "/nowhere/root.crt" };
+          await assert.rejects(withSession(unverified, () => undefined), {
+            code: "channel-binding",
+            phase: "authenticate",
+          });
+        }
         await withSession(target, ({ authentication, channel }) => {
           assert.deepEqual([authentication.channelBound, authentication.bindingUnavailable], [
             bound,

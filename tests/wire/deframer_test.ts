@@ -183,7 +183,7 @@ test("A length word that is not legal is refused without waiting for the body", 
 });
 
 test("The greatest legal length word waits, and nothing is allocated for it", () => {
-  const deframer = deframerOf(hex("44 3fffffff 0001"));
+  const deframer = deframerOf(hex("44 1fffffe8 0001"));
   assert.equal(deframer.message(SESSION_LIMITS), undefined);
   assert.equal(deframer.held, 7);
 });
