@@ -5,6 +5,8 @@
  * @module
  */
 
+import { printable } from "./printable.ts";
+
 /**
  * How far a connection had come.
  *
@@ -158,6 +160,14 @@ export abstract class PgHandshakeError extends Error {
   }
 }
 
+/** The most characters of a message that quotes what a user or a file gave. */
+const MAX_QUOTING_MESSAGE = 1_000;
+
+/** Settings and arguments stand in messages as they were given: no control character, and no novel, of theirs gets out. */
+function quotable(message: string): string {
+  return printable(message, { keepLines: false, max: MAX_QUOTING_MESSAGE });
+}
+
 /** The settings are at fault: a value, a combination, or something this runtime cannot honour. */
 export class ConfigError extends PgHandshakeError {
   /** libpq's keyword of the setting, where one is to blame. */
@@ -176,7 +186,7 @@ export class ConfigError extends PgHandshakeError {
       code?: "invalid-setting" | "unsupported-setting" | "missing-permission";
     } = {},
   ) {
-    super(details.code ?? "invalid-setting", message, details);
+    super(details.code ?? "invalid-setting", quotable(message), details);
     this.keyword = details.keyword;
   }
 }
@@ -188,7 +198,7 @@ export class UsageError extends PgHandshakeError {
     message: string,
     details: ErrorDetails & { code?: "misuse" | "session-closed" } = {},
   ) {
-    super(details.code ?? "misuse", message, details);
+    super(details.code ?? "misuse", quotable(message), details);
   }
 }
 

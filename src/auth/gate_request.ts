@@ -161,7 +161,11 @@ function chooseScram(
   return {
     kind: "scram",
     mechanism: "SCRAM-SHA-256",
-    gs2Header: binding.kind === "ready" ? "y,," : "n,,",
+    // Where the server does not offer PLUS, `y` makes one that does notice that its offer was taken away, also if this
+    // certificate could not have been bound.
+    gs2Header: !offered.plus && (binding.kind === "ready" || binding.kind === "unavailable")
+      ? "y,,"
+      : "n,,",
     bindingData: new Uint8Array(0),
   };
 }

@@ -1,9 +1,6 @@
-import { ProtocolError } from "../errors.ts";
+import { keepParameter } from "../handshake/prepare.ts";
 import type { BackendMessage } from "../wire/backend.ts";
 import type { ConnectOptions } from "./options.ts";
-
-/** PostgreSQL 18 reports 15 parameters and knows below 400; beyond this it is an attack on memory. */
-const MAX_PARAMETERS = 1_000;
 
 /**
  * Takes messages that may come at any time (PostgreSQL manual, 54.2.7, "Asynchronous Operations").
@@ -19,13 +16,7 @@ export function asynchronousTaker(
   return (message) => {
     switch (message.type) {
       case "ParameterStatus":
-        if (parameters.size >= MAX_PARAMETERS && !parameters.has(message.name)) {
-          throw new ProtocolError(
-            `Cannot take another ParameterStatus: the server has reported ${MAX_PARAMETERS} parameters`,
-            { phase: "ready" },
-          );
-        }
-        parameters.set(message.name, message.value);
+        keepParameter(parameters, message, "ready");
         options.onParameter?.(message.name, message.value);
         return true;
       case "NoticeResponse":

@@ -60,7 +60,8 @@ const VERIFICATION: Readonly<Record<Settings["sslmode"], Verification>> = {
 };
 
 function isPem(text: string): boolean {
-  return text.trimStart().startsWith("-----BEGIN");
+  // "Bag Attributes" and the like may stand in front.
+  return text.includes("-----BEGIN ");
 }
 
 /** The roots to trust; undefined if nothing is to be verified. */
@@ -135,17 +136,18 @@ async function identityOf(settings: Settings, host: Host): Promise<TlsIdentity |
   const { sslcert, sslkey, sslpassword, sslcertmode } = settings;
   if (sslcertmode === "disable") return undefined;
   if (sslcert === undefined || sslkey === undefined) return undefined;
+  const keySetting = sslkey.reveal();
   const certificate = await pemOf(sslcert, "sslcert", host);
   // A certificate file that does not exist means no client certificate (libpq, initialize_SSL).
   if (certificate === undefined) return undefined;
-  const key = await pemOf(sslkey, "sslkey", host);
+  const key = await pemOf(keySetting, "sslkey", host);
   if (key === undefined) {
     throw new ConfigError(
-      `certificate present, but not private key file "${sslkey}"`,
+      `certificate present, but not private key file "${keySetting}"`,
       { keyword: "sslkey" },
     );
   }
-  if (!isPem(sslkey)) await judgeKeyFile(sslkey, host);
+  if (!isPem(keySetting)) await judgeKeyFile(keySetting, host);
   return { certificate, key, passphrase: sslpassword?.reveal() as string | undefined };
 }
 
@@ -154,7 +156,17 @@ async function pemOf(
   keyword: "sslcert" | "sslkey" | "sslcrl" | "sslcrldir",
   host: Host,
 ): Promise<string | undefined> {
-  return isPem(setting) ? setting : await host.readText(setting, keyword);
+  if (isPem(setting)) return setting;
+  // No path has lines; it may be a key whose first line was damaged, so it is not shown.
+  if (setting.includes("\n")) {
+    throw new ConfigError(
+      `Cannot use the text given as "${keyword}": it is neither PEM nor a path`,
+      {
+        keyword,
+      },
+    );
+  }
+  return await host.readText(setting, keyword);
 }
 
 /** A key others can read is refused: 0600, or 0640 if root owns it (libpq, initialize_SSL). */

@@ -14,6 +14,7 @@ import {
   UsageError,
 } from "../errors.ts";
 import { type BackendMessage, decodeBackend } from "../wire/backend.ts";
+import { isBackendType } from "../wire/codes.ts";
 import { Deframer, type Frame } from "../wire/deframer.ts";
 import { encodeFrontend } from "../wire/frontend.ts";
 import type { StartupMessage } from "../wire/startup.ts";
@@ -204,10 +205,13 @@ export class ClientHandshake implements Machine<SessionStart> {
   }
 
   #nextFrame(state: ReadingState): Frame | undefined {
+    const isFirst = state.at === "await-authentication" && !state.negotiated;
+    // Judged by its first octet: another protocol's greeting may announce more than it ever sends.
+    const type = this.#deframer.peek();
+    if (isFirst && type !== undefined && !isBackendType(type)) throw notPostgresql();
     try {
       return this.#deframer.message(PHASES[state.at].limits);
     } catch (error) {
-      const isFirst = state.at === "await-authentication" && !state.negotiated;
       if (isFirst && error instanceof MessageFormatError) throw notPostgresql(error);
       throw error;
     }

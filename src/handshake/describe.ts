@@ -1,6 +1,6 @@
 import type { BackendMessage } from "../wire/backend.ts";
 import type { FrontendMessage } from "../wire/frontend.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 import type { MessageEvent } from "./step.ts";
 
 type Detail = MessageEvent["detail"];

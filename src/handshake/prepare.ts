@@ -1,5 +1,6 @@
-import { MessageFormatError } from "../errors.ts";
+import { MessageFormatError, type Phase, ProtocolError } from "../errors.ts";
 import type { BackendMessage } from "../wire/backend.ts";
+import type { ParameterStatus } from "../wire/parameters.ts";
 import { PROTOCOL_3_0 } from "../wire/codes.ts";
 import { CancelKey } from "./cancel_key.ts";
 import type { PrepareState } from "./client_state.ts";
@@ -21,7 +22,7 @@ export function prepare(
   switch (message.type) {
     case "ParameterStatus":
       // The map is this state's own until ReadyForQuery, so it grows in place.
-      (state.parameters as Map<string, string>).set(message.name, message.value);
+      keepParameter(state.parameters as Map<string, string>, message, "prepare");
       outbox.report({ type: "parameter", name: message.name, value: message.value });
       return state;
     case "BackendKeyData":
@@ -38,6 +39,28 @@ export function prepare(
     default:
       throw outOfPlace(message, state);
   }
+}
+
+/** PostgreSQL 18 reports 15 parameters and knows below 400; beyond this it is an attack on memory. */
+const MAX_PARAMETERS = 1_000;
+
+/**
+ * Keeps the last value of a parameter.
+ *
+ * @throws {ProtocolError} If the server reports more different ones than any server has.
+ */
+export function keepParameter(
+  parameters: Map<string, string>,
+  status: ParameterStatus,
+  phase: Phase,
+): void {
+  if (parameters.size >= MAX_PARAMETERS && !parameters.has(status.name)) {
+    throw new ProtocolError(
+      `Cannot take another ParameterStatus: the server has reported ${MAX_PARAMETERS} parameters`,
+      { phase },
+    );
+  }
+  parameters.set(status.name, status.value);
 }
 
 /** BackendKeyData as libpq 18 takes it: 4 octets on protocol 3.0, 4 to 256 on 3.2 (getBackendKeyData). */

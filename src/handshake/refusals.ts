@@ -22,13 +22,13 @@ export function outOfPlace(message: BackendMessage, state: ReadingState): Protoc
 }
 
 /** The error for a first message that cannot be one. */
-export function notPostgresql(cause: MessageFormatError): ProtocolError {
+export function notPostgresql(cause?: MessageFormatError): ProtocolError {
   return new ProtocolError(
     "Cannot read the server's first message: it is not PostgreSQL's protocol",
     {
       code: "not-postgresql",
       phase: "start-up",
-      cause,
+      ...(cause === undefined ? {} : { cause }),
       hint: "Check host and port: this does not look like a PostgreSQL server",
     },
   );

@@ -1,6 +1,6 @@
 import { PgHandshakeError, type Phase } from "../errors.ts";
 import type { NoticeFields } from "../wire/notice.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 
 /** The most characters of one field that are kept of a server that has not proved who it is. */
 const MAX_UNTRUSTED_TEXT = 2_000;

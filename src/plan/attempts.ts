@@ -218,8 +218,10 @@ export class ConnectionPlan {
       do: "attempt",
       host,
       address,
-      // A second encryption is for the address that answered the first.
-      otherAddresses: place.encryption > 0 ? [] : others.filter((other) => other !== undefined),
+      // A second encryption, or a second try without the name, is for the address that answered the first.
+      otherAddresses: place.encryption > 0 || place.withoutApplicationName
+        ? []
+        : others.filter((other) => other !== undefined),
       encryption,
       plaintextAfterRefusal: encryption === "ssl-request" && this.#settings.sslmode === "prefer",
       wants: wantedIn(place.pass, this.#settings.targetSessionAttrs ?? "any"),

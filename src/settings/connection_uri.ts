@@ -1,6 +1,6 @@
 import { ConfigError } from "../errors.ts";
 import type { Keyword } from "./keywords.ts";
-import { unknownKeyword } from "./keywords.ts";
+import { looksLikeKeyword, unknownKeyword } from "./keywords.ts";
 import type { ConnectionParameters } from "./parameters.ts";
 import { ParameterStore } from "./parameters.ts";
 
@@ -119,7 +119,9 @@ function readQuery(text: string, start: number, store: ParameterStore): void {
     if (kept === undefined) {
       // An "@" back here means a password whose "/" was not escaped: this may be a part of it.
       const spilled = text.includes("@", at);
-      throw unknownKeyword(keyword, spilled ? `at position ${at + 1}` : undefined);
+      throw unknownKeyword(keyword, {
+        place: spilled || !looksLikeKeyword(keyword) ? `at position ${at + 1}` : undefined,
+      });
     }
     at = end + 1;
   }

@@ -9,7 +9,7 @@ import { checkText } from "./values.ts";
 export interface FormatOptions {
   /** `uri` unless given. */
   readonly style?: "uri" | "keyword";
-  /** Whether password, sslpassword, SCRAM keys and oauth_client_secret are written too; off unless given. */
+  /** Whether password, sslpassword, a key in PEM, SCRAM keys and oauth_client_secret are written too; off unless given. */
   readonly withSecrets?: boolean;
 }
 
@@ -45,7 +45,7 @@ function entriesOf(parameters: ConnectionParameters, withSecrets: boolean): Entr
     const value = parameters[keyword];
     if (value === undefined) continue;
     checkText(keyword, value);
-    if (withSecrets || !isSecret(keyword)) entries.set(keyword, value);
+    if (withSecrets || !isSecret(keyword, value)) entries.set(keyword, value);
   }
   return entries;
 }

@@ -5,6 +5,7 @@ import { ENVIRONMENT_ONLY, KEYWORDS } from "./keywords.ts";
 import type { Origin, Origins } from "./origin.ts";
 import { withOrigins } from "./origin.ts";
 import type { ConnectionParameters } from "./parameters.ts";
+import { ownParameters } from "./parameters.ts";
 import type { SettingsContext } from "./resolve.ts";
 import { readServiceFile } from "./service_file.ts";
 
@@ -47,8 +48,9 @@ export function* gatherParameters(
   explicit: ConnectionParameters,
 ): Generator<HostRequest, GatheredParameters, HostAnswer> {
   const collection = new Collection();
+  const own = ownParameters(explicit);
   for (const { keyword } of KEYWORDS) {
-    const value = explicit[keyword];
+    const value = own[keyword];
     if (value !== undefined) collection.add(keyword, value, { from: "explicit" });
   }
   yield* addService(collection);
@@ -69,8 +71,8 @@ export function* gatherParameters(
 
 /** Values with their places; the first value of a keyword stays. */
 class Collection {
-  readonly parameters: { [K in Keyword]?: string } = {};
-  readonly origins: { [K in Keyword]?: Origin } = {};
+  readonly parameters: { [K in Keyword]?: string } = Object.create(null);
+  readonly origins: { [K in Keyword]?: Origin } = Object.create(null);
 
   add(keyword: Keyword, value: string, origin: Origin): void {
     if (this.parameters[keyword] !== undefined) return;

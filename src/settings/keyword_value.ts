@@ -1,5 +1,5 @@
 import { ConfigError } from "../errors.ts";
-import { unknownKeyword } from "./keywords.ts";
+import { looksLikeKeyword, unknownKeyword } from "./keywords.ts";
 import type { ConnectionParameters } from "./parameters.ts";
 import { isSecret, ParameterStore } from "./parameters.ts";
 
@@ -30,10 +30,16 @@ export function parseKeywordValue(text: string): ConnectionParameters {
     const value = text[at] === "'" ? readQuoted(text, at) : readBare(text, at);
     const kept = store.set(keyword, value.text);
     if (kept === undefined) {
-      throw unknownKeyword(keyword, spilled ? `at position ${start + 1}` : undefined);
+      throw unknownKeyword(keyword, {
+        // "'postgres://u:secret@h/d?sslmode=…'" begins with a "keyword" as well.
+        place: spilled || !looksLikeKeyword(keyword) ? `at position ${start + 1}` : undefined,
+        ...(keyword.includes("://")
+          ? { hint: 'A URI must begin with "postgresql://" or "postgres://"' }
+          : {}),
+      });
     }
     const closed = text[at] === "'" && isBlank(text[value.end]);
-    spilled = isSecret(kept) && !closed;
+    spilled = isSecret(kept, value.text) && !closed;
     at = skipBlanks(text, value.end);
   }
   return store.finish();

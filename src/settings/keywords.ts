@@ -483,16 +483,29 @@ export function nearestKeyword(text: string): Keyword | undefined {
  * The error for a parameter libpq does not have.
  *
  * @param text The name.
- * @param place Where it stands, for example "at position 12", if the name must not be shown: it may be a part of a
- *   password.
+ * @param options `place`: where it stands, for example "at position 12", if the name must not be shown: it may be a
+ *   part of a password. `hint`: what else may be wrong.
  */
-export function unknownKeyword(text: string, place?: string): ConfigError {
-  const nearest = nearestKeyword(text);
+export function unknownKeyword(
+  text: string,
+  options: { readonly place?: string | undefined; readonly hint?: string } = {},
+): ConfigError {
+  const { place, hint } = options;
+  const nearest = text.length > MAX_MISSPELT ? undefined : nearestKeyword(text);
   const perhaps = nearest === undefined ? "" : `, perhaps "${nearest}"`;
   return new ConfigError(
     `Cannot use the keyword ${place ?? `"${text}"`}: libpq has no such parameter${perhaps}`,
+    hint === undefined ? {} : { hint },
   );
 }
+
+/** Whether a text looks like a misspelt keyword, and not like a part of something that must not be shown. */
+export function looksLikeKeyword(text: string): boolean {
+  return /^[A-Za-z0-9_.-]{0,64}$/.test(text);
+}
+
+/** A longer text is no misspelt keyword, and comparing it with all of them takes time. */
+const MAX_MISSPELT = 64;
 
 function plain(text: string): string {
   return text.toLowerCase().replace(/[-_]/g, "");

@@ -7,19 +7,25 @@ import { isKeyword, keywordInfo, KEYWORDS } from "./keywords.ts";
  */
 export type ConnectionParameters = { readonly [K in Keyword]?: string };
 
+/** The parameters themselves, without what somebody may have put into Object.prototype. */
+export function ownParameters(parameters: ConnectionParameters): ConnectionParameters {
+  return Object.assign(Object.create(null), parameters);
+}
+
 /** A copy that can be printed: every secret says "(not shown)". */
 export function redact(parameters: ConnectionParameters): ConnectionParameters {
   const shown: { [K in Keyword]?: string } = {};
   for (const { keyword } of KEYWORDS) {
     const value = parameters[keyword];
-    if (value !== undefined) shown[keyword] = isSecret(keyword) ? "(not shown)" : value;
+    if (value !== undefined) shown[keyword] = isSecret(keyword, value) ? "(not shown)" : value;
   }
   return shown;
 }
 
-/** Whether a parameter's value must never be shown. */
-export function isSecret(keyword: Keyword): boolean {
-  return keywordInfo(keyword).kind === "secret";
+/** Whether a parameter's value must never be shown: a password, a SCRAM key, or a private key given as text. */
+export function isSecret(keyword: Keyword, value: string): boolean {
+  return keywordInfo(keyword).kind === "secret" ||
+    (keyword === "sslkey" && value.includes("-----BEGIN"));
 }
 
 /** Parameters in the making; shared by both grammars. */

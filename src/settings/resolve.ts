@@ -10,6 +10,7 @@ import type { OAuthSettings } from "./oauth_settings.ts";
 import { withOrigins } from "./origin.ts";
 import type { Origins } from "./origin.ts";
 import type { ConnectionParameters } from "./parameters.ts";
+import { ownParameters } from "./parameters.ts";
 import { resolveProtocolVersions } from "./protocol_versions.ts";
 import { parseRequireAuth } from "./require_auth.ts";
 import type { RequireAuth } from "./require_auth.ts";
@@ -96,7 +97,7 @@ export function resolveSettings(
   context: SettingsContext = {},
 ): Settings {
   try {
-    return judge(parameters, context);
+    return judge(ownParameters(parameters), context);
   } catch (error) {
     throw withOrigins(error, context.origins ?? {});
   }

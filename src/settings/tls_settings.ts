@@ -22,8 +22,8 @@ export interface TlsSettings {
   readonly sslrootcert: string | undefined;
   /** A path or the text of PEM; given together with `sslkey` or not at all. */
   readonly sslcert: string | undefined;
-  /** A path or the text of PEM. */
-  readonly sslkey: string | undefined;
+  /** A path or the text of PEM; kept like a secret, as the latter is one. */
+  readonly sslkey: Secret<string> | undefined;
   /** The passphrase of `sslkey`. */
   readonly sslpassword: Secret<string> | undefined;
   /** Whether a client certificate is sent. */
@@ -109,7 +109,7 @@ export function resolveTls(parameters: ConnectionParameters): TlsSettings {
     sslnegotiation,
     sslrootcert,
     sslcert: parameters.sslcert || undefined,
-    sslkey: parameters.sslkey || undefined,
+    sslkey: parameters.sslkey ? new Secret(parameters.sslkey) : undefined,
     sslpassword: parameters.sslpassword ? new Secret(parameters.sslpassword) : undefined,
     sslcertmode,
     sslcrl: parameters.sslcrl || undefined,

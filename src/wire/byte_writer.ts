@@ -116,6 +116,8 @@ export class ByteWriter {
       throw new UsageError("Cannot finish: the message begun must be ended first");
     }
     const whole = this.#buffer.slice(0, this.#at);
+    // It may have been a password.
+    this.#buffer.fill(0, 0, this.#at);
     this.#at = 0;
     return whole;
   }
@@ -135,6 +137,7 @@ export class ByteWriter {
       lengthWord(needed - 4);
       const bigger = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
       bigger.set(this.#buffer.subarray(0, at));
+      this.#buffer.fill(0, 0, at);
       this.#buffer = bigger;
     }
     this.#at = needed;

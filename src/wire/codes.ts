@@ -143,3 +143,8 @@ export function showType(octet: number): string {
   const shown = showOctet(octet);
   return shown === hex ? hex : `${hex} (${shown})`;
 }
+
+/** Whether a PostgreSQL server has a message of this type octet. */
+export function isBackendType(octet: number): boolean {
+  return Object.values(BACKEND).some((type) => type === octet);
+}

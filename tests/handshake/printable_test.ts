@@ -1,7 +1,7 @@
 import "../support/guard.ts";
 import { test } from "node:test";
 import assert from "node:assert/strict";
-import { printable } from "../../src/handshake/printable.ts";
+import { printable } from "../../src/printable.ts";
 import { readVectors, type VectorCase } from "../support/vectors.ts";
 
 interface PrintableCase extends VectorCase {

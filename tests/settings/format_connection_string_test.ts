@@ -106,6 +106,6 @@ test("what no connection string can say is refused, and never shown", () => {
 
 function withoutSecrets(parameters: ConnectionParameters): ConnectionParameters {
   return Object.fromEntries(
-    Object.entries(parameters).filter(([keyword]) => !isSecret(keyword as Keyword)),
+    Object.entries(parameters).filter(([keyword, value]) => !isSecret(keyword as Keyword, value)),
   );
 }

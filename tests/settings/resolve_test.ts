@@ -359,7 +359,7 @@ test("sslcompression is accepted and ignored", () => {
 test("a client certificate, its key and passphrase are kept together", () => {
   const settings = resolve({ sslcert: "c.crt", sslkey: "c.key", sslpassword: "pass phrase" });
   assert.equal(settings.sslcert, "c.crt");
-  assert.equal(settings.sslkey, "c.key");
+  assert.equal(settings.sslkey?.reveal(), "c.key");
   assert.equal(settings.sslpassword?.reveal(), "pass phrase");
 });
 

@@ -1,12 +1,13 @@
-/** C0 controls, DEL, C1 controls, and the characters that turn the direction of text around. */
+/** C0 controls, DEL, C1 controls, the characters that turn the direction of text around, and halves of characters. */
 // deno-lint-ignore no-control-regex -- controls are what it looks for
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const UNPRINTABLE =
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\p{Surrogate}]/gu;
 
 /**
- * Text of a peer, made safe to print: control characters become visible escapes, so that neither a terminal nor
+ * Text of somebody else (a server, a setting), made safe to print: control characters become visible escapes, so that neither a terminal nor
  * a log takes orders from a server.
  *
- * @param text What the peer sent.
+ * @param text What came.
  * @param options `keepLines` leaves line feeds and tabs alone; `max` cuts behind that many characters.
  */
 export function printable(
