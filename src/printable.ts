@@ -1,6 +1,6 @@
 /** C0 controls, DEL, C1 controls, the characters that turn the direction of text around, and halves of characters. */
-// deno-lint-ignore no-control-regex -- controls are what it looks for
-const UNPRINTABLE =
+const UNPRINTABLE: RegExp =
+  // deno-lint-ignore no-control-regex -- controls are what it looks for
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\p{Surrogate}]/gu;
 
 /**
