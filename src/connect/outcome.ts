@@ -21,7 +21,8 @@ export function outcomeOf(
     case "timeout":
       return { ...known, error: "timeout" };
     case "tls-failed":
-      return { ...known, error: "tls-failed" };
+      // An alert after the handshake ends the connection like any other end: plaintext is no answer to it (as in libpq).
+      return { ...known, error: facts.tlsInUse ? "closed" : "tls-failed" };
     case "connection-lost":
       return { ...known, error: "closed" };
     case "session-attrs":

@@ -259,3 +259,30 @@ for (const sslmode of ["prefer", "require"] as const) {
     assert.deepEqual(server.sent(), [[SSL]]);
   });
 }
+
+test("an alert after the handshake ends the connection under prefer, nothing goes in plaintext", async () => {
+  const server = fakeServer(tlsThen(async (peer) => await peer.end()), {
+    wrap: (transport) => {
+      const alerting = forwarding(transport);
+      let secured = false;
+      return {
+        ...alerting,
+        endpoint: transport.endpoint,
+        startTls: async (request) => {
+          const facts = await transport.startTls(request);
+          secured = true;
+          return facts;
+        },
+        read: async () => {
+          if (!secured) return await transport.read();
+          throw new ConnectionError("tls-failed", "alert certificate required", { phase: "tls" });
+        },
+      };
+    },
+  });
+  const error = await rejection(
+    connect({ ...TARGET, sslmode: "prefer" }, { adapter: server.adapter }),
+  );
+  assert.equal(error.code, "tls-failed");
+  assert.deepEqual(server.sent(), [[SSL, START]]);
+});
