@@ -34,7 +34,6 @@ export type { PingStatus } from "./src/connect/ping.ts";
 export type { QueryResult } from "./src/connect/simple_query.ts";
 export {
   ConfigError,
-  ConnectError,
   ConnectionError,
   MessageFormatError,
   PgHandshakeError,
@@ -42,6 +41,7 @@ export {
   ProtocolError,
   UsageError,
 } from "./src/errors.ts";
+export { ConnectError } from "./src/connect/connect_error.ts";
 export type {
   AttemptReport,
   ConnectionCode,

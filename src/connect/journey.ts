@@ -1,10 +1,5 @@
-import {
-  type AttemptReport,
-  ConfigError,
-  ConnectError,
-  ConnectionError,
-  PgHandshakeError,
-} from "../errors.ts";
+import { type AttemptReport, ConfigError, ConnectionError, PgHandshakeError } from "../errors.ts";
+import { ConnectError } from "./connect_error.ts";
 import { type AttemptTarget, ConnectionPlan, type ResolveTarget } from "../plan/attempts.ts";
 import type { Chance } from "../plan/shuffle.ts";
 import type { Settings } from "../settings/resolve.ts";

@@ -1,4 +1,5 @@
-import { type AttemptReport, attemptText } from "../errors.ts";
+import type { AttemptReport } from "../errors.ts";
+import { attemptText } from "./connect_error.ts";
 
 /** How a connection came about. Printed, it reads like libpq's message of several lines. */
 export class ConnectReport {

@@ -1,9 +1,6 @@
 import { ConnectionError, ProtocolError } from "../errors.ts";
+import { BACKEND, ENCRYPTION_REFUSED, SSL_ACCEPTED } from "../wire/codes.ts";
 import type { Deframer } from "../wire/deframer.ts";
-
-const ANSWER_ACCEPTED = 0x53; // S
-const ANSWER_REFUSED = 0x4e; // N
-const ANSWER_ERROR = 0x45; // E
 
 /**
  * Judges the one octet that answers SSLRequest.
@@ -17,7 +14,7 @@ const ANSWER_ERROR = 0x45; // E
 export function judgeSslAnswer(deframer: Deframer): "S" | "N" | undefined {
   const octet = deframer.octet();
   if (octet === undefined) return undefined;
-  if (octet === ANSWER_ERROR) {
+  if (octet === BACKEND.ErrorResponse) {
     throw new ConnectionError(
       "tls-refused",
       "Cannot negotiate TLS: the server answered SSLRequest with an error",
@@ -28,7 +25,7 @@ export function judgeSslAnswer(deframer: Deframer): "S" | "N" | undefined {
       },
     );
   }
-  if (octet !== ANSWER_ACCEPTED && octet !== ANSWER_REFUSED) {
+  if (octet !== SSL_ACCEPTED && octet !== ENCRYPTION_REFUSED) {
     throw new ProtocolError(
       `Cannot negotiate TLS: the server answered SSLRequest with octet 0x${
         octet.toString(16).padStart(2, "0")
@@ -43,7 +40,7 @@ export function judgeSslAnswer(deframer: Deframer): "S" | "N" | undefined {
   // What stands behind the answer would be plaintext posing as TLS, or an answer to a StartupMessage that was
   // never sent (CVE-2021-23222).
   if (deframer.held > 0) throw surplusOctets(deframer.held, "the answer to SSLRequest");
-  return octet === ANSWER_ACCEPTED ? "S" : "N";
+  return octet === SSL_ACCEPTED ? "S" : "N";
 }
 
 /** The error for octets that are held when the channel changes. */

@@ -1,13 +1,12 @@
 import "../support/guard.ts";
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
-import process from "node:process";
 import { test } from "node:test";
 import { connect } from "../../src/connect/connect.ts";
 import type { ConnectOptions, TargetObject } from "../../src/connect/options.ts";
 import { ConnectionError } from "../../src/errors.ts";
 import { encodeBackend } from "../../src/wire/backend.ts";
 import { listenOnLoopback } from "../support/loopback.ts";
+import { openFiles, settledCount, TimerCount, untilAtMost } from "../hostile/counters.ts";
 import { OctetStream } from "../support/octet_stream.ts";
 import { join } from "../support/vectors.ts";
 import { errorResponse, GREETING } from "./fake_server.ts";
@@ -16,9 +15,6 @@ import { rejection } from "./rejection.ts";
 
 const ROUNDS = 1000;
 const AT_ONCE = 20;
-/** Sockets are released by the runtime's event loop; it is given so long to get to it. */
-const SETTLE_MS = 10_000;
-const POLL_MS = 20;
 /** Runtimes open and close files of their own; a leak is one a connection. */
 const TOLERANCE = 10;
 
@@ -30,76 +26,6 @@ const TARGET: TargetObject = {
   sslmode: "disable",
   connect_timeout: 3600,
 };
-
-/** Timers set by this process and neither fired nor cleared; counted by wrapping the two functions. */
-class TimerCount {
-  readonly #pending = new Set<unknown>();
-  readonly #real: Pick<typeof globalThis, "setTimeout" | "clearTimeout">;
-  #set = 0;
-
-  constructor() {
-    const { setTimeout, clearTimeout } = globalThis;
-    this.#real = { setTimeout, clearTimeout };
-    const pending = this.#pending;
-    Object.assign(globalThis, {
-      setTimeout: (run: () => void, delayMs: number): unknown => {
-        this.#set++;
-        const id: unknown = setTimeout(() => {
-          pending.delete(id);
-          run();
-        }, delayMs);
-        pending.add(id);
-        return id;
-      },
-      clearTimeout: (id: ReturnType<typeof setTimeout>): void => {
-        pending.delete(id);
-        clearTimeout(id);
-      },
-    });
-  }
-
-  get pending(): number {
-    return this.#pending.size;
-  }
-
-  /** How many were ever set, to know that they are counted at all. */
-  get set(): number {
-    return this.#set;
-  }
-
-  restore(): void {
-    Object.assign(globalThis, this.#real);
-  }
-}
-
-/** Open files of this process, where the system tells; else what Node knows to be active. */
-function openFiles(): number {
-  if (process.platform === "linux") return readdirSync("/proc/self/fd").length;
-  return process.getActiveResourcesInfo?.().length ?? 0;
-}
-
-async function untilAtMost(limit: number, count: () => number): Promise<number> {
-  const until = performance.now() + SETTLE_MS;
-  let now = count();
-  while (now > limit && performance.now() < until) {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    now = count();
-  }
-  return now;
-}
-
-/** The count once it no longer changes. */
-async function settledCount(count: () => number): Promise<number> {
-  const until = performance.now() + SETTLE_MS;
-  let now = count();
-  for (let same = 0; same < 5 && performance.now() < until;) {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    const next = count();
-    same = next === now ? same + 1 : 0;
-    now = next;
-  }
-  return now;
-}
 
 /** Does something so many times, some at once. */
 async function repeated(times: number, run: () => Promise<void>): Promise<void> {

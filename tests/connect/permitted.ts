@@ -1,6 +1,7 @@
 /** Run on Deno with exact permissions: connects to the target of its first argument and prints how that went. */
 import { connect } from "../../src/connect/connect.ts";
-import { ConnectError, PgHandshakeError } from "../../src/errors.ts";
+import { PgHandshakeError } from "../../src/errors.ts";
+import { ConnectError } from "../../src/connect/connect_error.ts";
 
 /** What is printed, as JSON. */
 export interface Permitted {

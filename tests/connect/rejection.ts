@@ -1,6 +1,7 @@
 /** What a promise rejected with, as the kind of error a test expects. */
 import assert from "node:assert/strict";
-import { ConnectError, type ErrorCode, PgHandshakeError, type Phase } from "../../src/errors.ts";
+import { type ErrorCode, PgHandshakeError, type Phase } from "../../src/errors.ts";
+import { ConnectError } from "../../src/connect/connect_error.ts";
 
 /** The error of this package a promise rejects with. */
 export async function rejection(promise: Promise<unknown>): Promise<PgHandshakeError> {

@@ -3,12 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect } from "../../src/connect/connect.ts";
 import { ConnectReport } from "../../src/connect/report.ts";
-import {
-  type AttemptReport,
-  attemptText,
-  ConnectionError,
-  PgHandshakeError,
-} from "../../src/errors.ts";
+import { type AttemptReport, ConnectionError, PgHandshakeError } from "../../src/errors.ts";
+import { attemptText } from "../../src/connect/connect_error.ts";
 import { dialFailure, nameFailure } from "../../src/transport/failures.ts";
 import {
   errorResponse,

@@ -2,7 +2,8 @@
 import { Buffer } from "node:buffer";
 import "../connect/own_environment.ts";
 import { connect } from "../../src/connect/connect.ts";
-import { ConnectError, PgHandshakeError } from "../../src/errors.ts";
+import { PgHandshakeError } from "../../src/errors.ts";
+import { ConnectError } from "../../src/connect/connect_error.ts";
 import { certificatePath } from "../support/certificates.ts";
 import type { Middleman, Tampering } from "../support/middleman.ts";
 import { SCRAM_PASSWORD } from "../support/postgres.ts";

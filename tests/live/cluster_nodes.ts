@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { connect } from "../../src/connect/connect.ts";
 import type { ConnectEvent } from "../../src/connect/options.ts";
-import { type AttemptReport, ConnectError, PgHandshakeError } from "../../src/errors.ts";
+import { type AttemptReport, PgHandshakeError } from "../../src/errors.ts";
+import { ConnectError } from "../../src/connect/connect_error.ts";
 import type { Cluster } from "../support/standby.ts";
 import { type Parameters, valueOf } from "./session_with.ts";
 

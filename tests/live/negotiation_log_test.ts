@@ -2,7 +2,8 @@ import "../support/guard.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect } from "../../src/connect/connect.ts";
-import { type AttemptReport, ConnectError, PgHandshakeError } from "../../src/errors.ts";
+import { type AttemptReport, PgHandshakeError } from "../../src/errors.ts";
+import { ConnectError } from "../../src/connect/connect_error.ts";
 import { certificatePath } from "../support/certificates.ts";
 import {
   PASSWORD,

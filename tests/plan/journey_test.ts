@@ -4,12 +4,9 @@ import { test } from "node:test";
 import { connect } from "../../src/connect/connect.ts";
 import type { ConnectEvent } from "../../src/connect/options.ts";
 import type { Session } from "../../src/connect/session.ts";
-import {
-  type AttemptReport,
-  attemptText,
-  ConnectError,
-  PgHandshakeError,
-} from "../../src/errors.ts";
+import { type AttemptReport, PgHandshakeError } from "../../src/errors.ts";
+import { attemptText } from "../../src/connect/connect_error.ts";
+import { ConnectError } from "../../src/connect/connect_error.ts";
 import { settled } from "../connect/deferred.ts";
 import { fakeTimers, watchedSignal } from "../connect/fake_time.ts";
 import { readVectors, type VectorCase } from "../support/vectors.ts";
