@@ -236,6 +236,14 @@ class BunTransport implements Transport {
     this.#inbox.abort(aborted);
   }
 
+  unref(): void {
+    this.#socket?.unref();
+  }
+
+  ref(): void {
+    this.#socket?.ref();
+  }
+
   onOpen(layer: Layer, socket: BunSocket<BunTransport>): void {
     if (layer === this.#layer) this.#socket = socket;
   }

@@ -56,6 +56,8 @@ interface DenoConn {
   close(): void;
   setNoDelay?(noDelay: boolean): void;
   setKeepAlive?(keepAlive: boolean): void;
+  unref?(): void;
+  ref?(): void;
 }
 
 interface DenoTlsConn extends DenoConn {
@@ -209,6 +211,14 @@ class DenoTransport implements Transport {
 
   close(): void {
     this.#break(abortedFailure(this.#address, "transport"));
+  }
+
+  unref(): void {
+    this.#conn.unref?.();
+  }
+
+  ref(): void {
+    this.#conn.ref?.();
   }
 
   async #handshake(hostname: string, alpn: readonly string[]): Promise<TlsFacts> {

@@ -272,6 +272,14 @@ class NodeTransport implements Transport {
     this.#inbox.abort(aborted);
   }
 
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
   /** Ends everything with an error and releases the socket. */
   #break(error: Error): Error {
     this.#state = "closed";

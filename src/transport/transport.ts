@@ -100,6 +100,13 @@ export interface Transport {
   startTls(request: TlsRequest): Promise<TlsFacts>;
   /** Releases the socket at once; pending and later calls reject. May be called again. */
   close(): void;
+  /**
+   * Lets the process end although this is open and may be read from; a socket keeps it alive until told so. Absent if
+   * there is no such thing.
+   */
+  unref?(): void;
+  /** Takes `unref` back. */
+  ref?(): void;
 }
 
 /** What an adapter can do; policy is compared with it before anything is dialed. */
