@@ -1,8 +1,9 @@
 import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
 import { ConnectionError } from "../errors.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { Feed } from "../transport/transport.ts";
 import { joinOctets } from "../wire/join.ts";
+import { feedOf } from "./feed.ts";
 import { FirstPacket, type Wish } from "./first_packet.ts";
 import type { Handover, Source } from "./source.ts";
 
@@ -17,7 +18,7 @@ type State =
   /** A CancelRequest is under way. */
   | { readonly at: "cancelling"; readonly abort: AbortController }
   /** Octets pass both ways. */
-  | { readonly at: "open"; readonly handover: Handover }
+  | { readonly at: "open"; readonly handover: Handover; readonly feed: Feed }
   /** The server closed its side. */
   | { readonly at: "ended" };
 
@@ -38,10 +39,10 @@ export class BridgeStream extends Duplex {
   /** Whether the driver believes to be connected. */
   #connected: boolean;
   #referenced = true;
-  /** Goes on reading; there while the driver is behind. */
-  #wanted: (() => void) | undefined;
-  /** Settles when nothing more is read. */
-  #reading: Promise<void> = Promise.resolve();
+  /** Whether the driver asked for more since the last octets. */
+  #wanted = false;
+  /** A write that failed while the server's last word may still be on its way. */
+  #failed: { readonly error: Error; readonly done: Done } | undefined;
 
   /**
    * @param source Where the session comes from.
@@ -104,9 +105,8 @@ export class BridgeStream extends Duplex {
 
   /** The driver wants more. */
   override _read(): void {
-    const wanted = this.#wanted;
-    this.#wanted = undefined;
-    wanted?.();
+    this.#wanted = true;
+    if (this.#state.at === "open") this.#state.feed.resume();
   }
 
   /** Octets of the driver. */
@@ -120,8 +120,9 @@ export class BridgeStream extends Duplex {
         else state.held = { octets: chunk, done };
         return;
       case "open":
-        state.handover.transport.write(chunk).then(() => done(), (error) => {
-          this.#onWriteFailed(error, done);
+        state.feed.write(chunk, (error) => {
+          if (error === undefined) done();
+          else this.#onWriteFailed(error, done);
         });
         return;
       case "cancelling":
@@ -158,7 +159,7 @@ export class BridgeStream extends Duplex {
     this.#state = { at: "ended" };
     if (state.at === "opening" || state.at === "cancelling") state.abort.abort();
     else if (state.at === "open") state.handover.close();
-    this._read();
+    this.#endFailed();
     done(error);
     // Behind the event 'error': drivers drop their listeners now.
     setImmediate(() => this.emit("close", error !== null));
@@ -203,10 +204,14 @@ export class BridgeStream extends Duplex {
     }
     const state = this.#state;
     if (state.at !== "opening") return handover.close();
-    this.#state = { at: "open", handover };
-    if (!this.#referenced) handover.transport.unref?.();
-    this.push(Buffer.from(handover.welcome));
-    this.#reading = this.#readAll(handover.transport);
+    const { transport, welcome } = handover;
+    if (!this.#referenced) transport.unref?.();
+    this.push(Buffer.from(welcome.buffer, welcome.byteOffset, welcome.byteLength));
+    const feed = feedOf(transport, {
+      data: (octets) => this.#onData(octets),
+      end: (error) => this.#onEnd(error),
+    });
+    this.#state = { at: "open", handover, feed };
     if (state.held !== undefined) this._write(state.held.octets, "buffer", state.held.done);
   }
 
@@ -224,38 +229,34 @@ export class BridgeStream extends Duplex {
     }
   }
 
-  async #readAll(transport: Transport): Promise<void> {
-    try {
-      for (;;) {
-        const octets = await transport.read();
-        if (this.destroyed) return;
-        if (octets === undefined) break;
-        // The same octets, as drivers want a Buffer.
-        const chunk = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
-        if (!this.push(chunk)) await new Promise<void>((go) => this.#wanted = go);
-      }
-    } catch (error) {
-      // After the driver's farewell a server need not be polite.
-      if (!this.writableEnded) {
-        this.destroy(error as Error);
-        return;
-      }
-    }
-    this.#onServerGone();
+  #onData(octets: Uint8Array): boolean {
+    this.#wanted = false;
+    // The same octets, as drivers want a Buffer.
+    const more = this.push(Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength));
+    return more || this.#wanted;
   }
 
-  #onServerGone(): void {
+  #onEnd(error: Error | undefined): void {
     const state = this.#state;
     if (state.at !== "open") return;
     this.#state = { at: "ended" };
     state.handover.close();
-    this.push(null);
+    this.#endFailed();
+    // After the driver's farewell a server need not be polite.
+    if (error === undefined || this.writableEnded) this.push(null);
+    else this.destroy(error);
   }
 
-  /** The server's last word may still be on its way; it goes first, unless the driver does not listen. */
+  /** The server's last word goes before the error, unless the driver does not listen. */
   #onWriteFailed(error: Error, done: Done): void {
-    if (this.isPaused() || this.destroyed) done(error);
-    else void this.#reading.then(() => done(error));
+    if (this.#state.at !== "open" || this.isPaused()) done(error);
+    else this.#failed = { error, done };
+  }
+
+  #endFailed(): void {
+    const failed = this.#failed;
+    this.#failed = undefined;
+    failed?.done(failed.error);
   }
 
   #giveUp(done: Done): void {
