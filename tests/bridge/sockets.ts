@@ -34,7 +34,8 @@ export async function countedAdapter(): Promise<CountedAdapter> {
   return { adapter, opened: () => opened, left: () => open.size };
 }
 
-async function adapterOfRuntime(): Promise<Adapter> {
+/** The adapter connect() takes for what needs no certificate. */
+export async function adapterOfRuntime(): Promise<Adapter> {
   if ("Deno" in globalThis) return (await import("../../src/transport/deno.ts")).denoAdapter;
   if ("Bun" in globalThis) return (await import("../../src/transport/bun.ts")).bunAdapter;
   return (await import("../../src/transport/node.ts")).nodeAdapter;
