@@ -29,7 +29,9 @@ try {
     roots: certificateText("ca.crt"),
     rounds,
   };
-  console.log(`medians of ${rounds} rounds; "ratio" is the speed over the bridge by that of the driver alone`);
+  console.log(
+    `medians of ${rounds} rounds; "ratio" is the speed over the bridge by that of the driver alone`,
+  );
   console.log(
     row(["", "", "100 MB, MB/s", "", "", "1 query, µs", "", ""]),
   );

@@ -3,7 +3,9 @@
  * the next character as it is, and a setting is `-c name=value` or `--name=value` with dashes for underscores
  * (postinit.c, pg_split_opts; postgres.c, process_postgres_switches). What is no setting is left out.
  */
-export function settingsInOptions(text: string): readonly (readonly [name: string, value: string])[] {
+export function settingsInOptions(
+  text: string,
+): readonly (readonly [name: string, value: string])[] {
   const words = wordsOf(text);
   const settings: (readonly [string, string])[] = [];
   for (let at = 0; at < words.length; at++) {

@@ -94,7 +94,10 @@ export async function withSql<Result>(
 }
 
 /** Keeps the facts of every session a bridge hands over. */
-export function recordSessions(): { readonly facts: SessionFacts[]; readonly bridge: BridgeOptions } {
+export function recordSessions(): {
+  readonly facts: SessionFacts[];
+  readonly bridge: BridgeOptions;
+} {
   const facts: SessionFacts[] = [];
   return { facts, bridge: { onSession: (one) => void facts.push(one) } };
 }

@@ -12,7 +12,7 @@ import { startPostgres } from "../support/postgres.ts";
 import { startScripted } from "../support/servers.ts";
 import { untilAsleep } from "../live/session_with.ts";
 import { errorOf, openSql, targetOf, withPool } from "./drivers.ts";
-import { countedAdapter, type CountedAdapter, untilGone } from "./sockets.ts";
+import { type CountedAdapter, countedAdapter, untilGone } from "./sockets.ts";
 
 const live = await liveServers();
 const skip = live.skip(18);
@@ -27,10 +27,15 @@ test("pg: end() leaves no socket", { skip }, async () => {
   const counted = await countedAdapter();
   const server = live.get(18);
   const target = { ...targetOf(server), application_name: "bridge pg end" };
-  await withPool(target, async (pool) => {
-    await Promise.all([1, 2, 3].map(() => pool.query("select pg_sleep(0.05)")));
-    assert.equal(counted.left(), 3);
-  }, {}, counted);
+  await withPool(
+    target,
+    async (pool) => {
+      await Promise.all([1, 2, 3].map(() => pool.query("select pg_sleep(0.05)")));
+      assert.equal(counted.left(), 3);
+    },
+    {},
+    counted,
+  );
   await untilClosed(counted);
   await untilGone(server, "bridge pg end");
   assert.equal(counted.opened(), 3);
@@ -38,13 +43,18 @@ test("pg: end() leaves no socket", { skip }, async () => {
 
 test("pg: an idle time-out leaves no socket, and the pool goes on", { skip }, async () => {
   const counted = await countedAdapter();
-  await withPool(targetOf(live.get(18)), async (pool) => {
-    const removed = once(pool, "remove");
-    await pool.query("select 1");
-    await removed;
-    await untilClosed(counted);
-    await pool.query("select 1");
-  }, { idleTimeoutMillis: 20 }, counted);
+  await withPool(
+    targetOf(live.get(18)),
+    async (pool) => {
+      const removed = once(pool, "remove");
+      await pool.query("select 1");
+      await removed;
+      await untilClosed(counted);
+      await pool.query("select 1");
+    },
+    { idleTimeoutMillis: 20 },
+    counted,
+  );
   await untilClosed(counted);
   assert.equal(counted.opened(), 2);
 });
@@ -53,16 +63,21 @@ test("pg: a query time-out and a destroyed stream leave no socket", { skip }, as
   const counted = await countedAdapter();
   const server = live.get(18);
   const target = { ...targetOf(server), application_name: "bridge pg destroy" };
-  await withPool(target, async (pool) => {
-    const client = await pool.connect();
-    client.on("error", () => {});
-    const failed = errorOf(client.query("select count(*) from generate_series(1, 1000)"));
-    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream
-      .destroy();
-    assert.match((await failed).message, /Connection terminated/);
-    client.release(true);
-    await pool.query("select 1");
-  }, {}, counted);
+  await withPool(
+    target,
+    async (pool) => {
+      const client = await pool.connect();
+      client.on("error", () => {});
+      const failed = errorOf(client.query("select count(*) from generate_series(1, 1000)"));
+      (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream
+        .destroy();
+      assert.match((await failed).message, /Connection terminated/);
+      client.release(true);
+      await pool.query("select 1");
+    },
+    {},
+    counted,
+  );
   await untilClosed(counted);
   await untilGone(server, "bridge pg destroy");
 });

@@ -48,8 +48,18 @@ for (
     ["a length of 2 GB", [...word(0x7fffffff), ...word(196608)], "MessageFormatError", /length/],
     ["protocol 2.0", [...word(9), ...word(0x20000), 0], "ProtocolError", /asks for protocol 2\.0/],
     ["no terminator", [...word(9), ...word(196608), 65], "MessageFormatError", /StartupMessage/],
-    ["a cancel without a key", [...word(12), ...word(80877102), ...word(1)], "MessageFormatError", /key/],
-    ["a cancel with an unknown key", [...word(16), ...word(80877102), ...word(1), ...word(2)], undefined, /^$/],
+    [
+      "a cancel without a key",
+      [...word(12), ...word(80877102), ...word(1)],
+      "MessageFormatError",
+      /key/,
+    ],
+    [
+      "a cancel with an unknown key",
+      [...word(16), ...word(80877102), ...word(1), ...word(2)],
+      undefined,
+      /^$/,
+    ],
     ["Terminate", [88, ...word(4)], undefined, /^$/],
   ] as const
 ) {

@@ -82,39 +82,49 @@ test("a result of 100 MB arrives whole, by pg and by postgres.js", { skip }, asy
 test("COPY out of 100 MB waits for a slow reader", { skip }, async () => {
   const text = "copy (select repeat('x', 999) from generate_series(1, 100000)) to stdout";
   const counts = await meter();
-  await withSql(target(), async (sql) => {
-    const out = await sql.unsafe(text).readable();
-    let taken = 0;
-    let mostHeld = 0;
-    let chunks = 0;
-    for await (const chunk of out) {
-      taken += (chunk as Uint8Array).length;
-      mostHeld = Math.max(mostHeld, counts.received - taken);
-      // A reader that is slower than the server, now and then.
-      if (++chunks % 2000 === 0) await new Promise((go) => setTimeout(go, 1));
-    }
-    assert.equal(taken, 100 * MEGABYTE);
-    // Five octets a row are the message's own.
-    assert.ok(mostHeld < MAX_HELD + 500_000, `${mostHeld} octets were held`);
-  }, { max: 1 }, counts);
+  await withSql(
+    target(),
+    async (sql) => {
+      const out = await sql.unsafe(text).readable();
+      let taken = 0;
+      let mostHeld = 0;
+      let chunks = 0;
+      for await (const chunk of out) {
+        taken += (chunk as Uint8Array).length;
+        mostHeld = Math.max(mostHeld, counts.received - taken);
+        // A reader that is slower than the server, now and then.
+        if (++chunks % 2000 === 0) await new Promise((go) => setTimeout(go, 1));
+      }
+      assert.equal(taken, 100 * MEGABYTE);
+      // Five octets a row are the message's own.
+      assert.ok(mostHeld < MAX_HELD + 500_000, `${mostHeld} octets were held`);
+    },
+    { max: 1 },
+    counts,
+  );
 });
 
 test("a cursor takes 100 MB in parts", { skip }, async () => {
   const counts = await meter();
-  await withClient(target(), async (client) => {
-    const text = "select repeat('x', 10000) as x from generate_series(1, 10000)";
-    const cursor = client.query(new Cursor<{ x: string }>(text));
-    let taken = 0;
-    let mostHeld = 0;
-    for (;;) {
-      const rows = await cursor.read(100);
-      if (rows.length === 0) break;
-      for (const { x } of rows) taken += x.length;
-      mostHeld = Math.max(mostHeld, counts.received - taken);
-    }
-    assert.equal(taken, 100 * MEGABYTE);
-    assert.ok(mostHeld < MAX_HELD, `${mostHeld} octets were held`);
-  }, {}, counts);
+  await withClient(
+    target(),
+    async (client) => {
+      const text = "select repeat('x', 10000) as x from generate_series(1, 10000)";
+      const cursor = client.query(new Cursor<{ x: string }>(text));
+      let taken = 0;
+      let mostHeld = 0;
+      for (;;) {
+        const rows = await cursor.read(100);
+        if (rows.length === 0) break;
+        for (const { x } of rows) taken += x.length;
+        mostHeld = Math.max(mostHeld, counts.received - taken);
+      }
+      assert.equal(taken, 100 * MEGABYTE);
+      assert.ok(mostHeld < MAX_HELD, `${mostHeld} octets were held`);
+    },
+    {},
+    counts,
+  );
 });
 
 test("COPY in of 100 MB waits for the server", { skip }, async () => {
@@ -137,16 +147,26 @@ test("COPY in of 100 MB waits for the server", { skip }, async () => {
       count: "select count(*)::int as n, sum(length(x))::int as l from t",
     };
     const counted = driver === "pg"
-      ? await withClient(target(), async (client) => {
-        await client.query(use.create);
-        await pipeline(Readable.from(lines()), client.query(copyStreams.from(use.copy)));
-        return (await client.query(use.count)).rows[0];
-      }, {}, counts)
-      : await withSql(target(), async (sql) => {
-        await sql.unsafe(use.create);
-        await pipeline(Readable.from(lines()), await sql.unsafe(use.copy).writable());
-        return (await sql.unsafe(use.count))[0];
-      }, { max: 1 }, counts);
+      ? await withClient(
+        target(),
+        async (client) => {
+          await client.query(use.create);
+          await pipeline(Readable.from(lines()), client.query(copyStreams.from(use.copy)));
+          return (await client.query(use.count)).rows[0];
+        },
+        {},
+        counts,
+      )
+      : await withSql(
+        target(),
+        async (sql) => {
+          await sql.unsafe(use.create);
+          await pipeline(Readable.from(lines()), await sql.unsafe(use.copy).writable());
+          return (await sql.unsafe(use.count))[0];
+        },
+        { max: 1 },
+        counts,
+      );
     assert.deepEqual({ ...counted }, { n: rows, l: rows * 9_999 });
     assert.ok(mostHeld < MAX_HELD, `${driver}: ${mostHeld} octets were held`);
     assert.ok(counts.mostWritten < MAX_HELD, `${driver}: one write of ${counts.mostWritten}`);

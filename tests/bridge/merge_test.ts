@@ -131,7 +131,8 @@ const CASES: readonly Case[] = [
     sent: { user: "app", Statement_Timeout: "7000" },
     target: BOTH,
     runTime: { statement_timeout: "5000" },
-    error: /one Statement_Timeout: .* say "7000", but it is "5000" by the bridge's option "parameters"/,
+    error:
+      /one Statement_Timeout: .* say "7000", but it is "5000" by the bridge's option "parameters"/,
   },
   {
     name: "the same setting twice is one",

@@ -24,20 +24,25 @@ for (const version of [18, 14] as const) {
       skip,
     }, async () => {
       const { facts, bridge } = recordSessions();
-      await withClient(target(), async (client) => {
-        const { rows } = await client.query(
-          "select current_user as who, current_database() as where, pg_backend_pid() as pid, $1::text as text",
-          ["häß"],
-        );
-        const { processID } = client as unknown as { processID: number };
-        assert.deepEqual(rows, [
-          { who: parameters["user"], where: "app", pid: processID, text: "häß" },
-        ]);
-        const [session] = facts;
-        assert.equal(session?.processId, processID);
-        assert.equal(session?.authentication.channelBound, way === "TLS");
-        assert.equal(session?.channel.kind, way === "TLS" ? "tls" : "plain");
-      }, {}, bridge);
+      await withClient(
+        target(),
+        async (client) => {
+          const { rows } = await client.query(
+            "select current_user as who, current_database() as where, pg_backend_pid() as pid, $1::text as text",
+            ["häß"],
+          );
+          const { processID } = client as unknown as { processID: number };
+          assert.deepEqual(rows, [
+            { who: parameters["user"], where: "app", pid: processID, text: "häß" },
+          ]);
+          const [session] = facts;
+          assert.equal(session?.processId, processID);
+          assert.equal(session?.authentication.channelBound, way === "TLS");
+          assert.equal(session?.channel.kind, way === "TLS" ? "tls" : "plain");
+        },
+        {},
+        bridge,
+      );
       assert.equal(facts.length, 1);
     });
 
@@ -45,18 +50,23 @@ for (const version of [18, 14] as const) {
       skip,
     }, async () => {
       const { facts, bridge } = recordSessions();
-      await withPool(target(), async (pool) => {
-        let next = 0;
-        const answers: number[] = [];
-        const worker = async (): Promise<void> => {
-          for (let at = next++; at < 1000; at = next++) {
-            const { rows } = await pool.query("select $1::int as at", [at]);
-            answers[rows[0].at] = at;
-          }
-        };
-        await Promise.all(Array.from({ length: 50 }, worker));
-        assert.deepEqual(answers, Array.from({ length: 1000 }, (_, at) => at));
-      }, { max: 10 }, bridge);
+      await withPool(
+        target(),
+        async (pool) => {
+          let next = 0;
+          const answers: number[] = [];
+          const worker = async (): Promise<void> => {
+            for (let at = next++; at < 1000; at = next++) {
+              const { rows } = await pool.query("select $1::int as at", [at]);
+              answers[rows[0].at] = at;
+            }
+          };
+          await Promise.all(Array.from({ length: 50 }, worker));
+          assert.deepEqual(answers, Array.from({ length: 1000 }, (_, at) => at));
+        },
+        { max: 10 },
+        bridge,
+      );
       assert.equal(facts.length, 10);
     });
 
@@ -139,20 +149,24 @@ for (const version of [18, 14] as const) {
     });
   });
 
-  test(`pg ${version}: a notice, an error and a failed transaction arrive as the server says them`, {
-    skip,
-  }, async () => {
-    await withClient(targetOf(live.get(version)), async (client) => {
-      const heard = once(client, "notice");
-      await client.query("do $$ begin raise notice 'mind the gap'; end $$");
-      assert.equal((await heard)[0].message, "mind the gap");
-      await client.query("begin");
-      assert.equal((await errorOf(client.query("select 1/0"))).code, "22012");
-      assert.equal((await errorOf(client.query("select 1"))).code, "25P02");
-      await client.query("rollback");
-      assert.deepEqual((await client.query("select 1 as one")).rows, [{ one: 1 }]);
-    });
-  });
+  test(
+    `pg ${version}: a notice, an error and a failed transaction arrive as the server says them`,
+    {
+      skip,
+    },
+    async () => {
+      await withClient(targetOf(live.get(version)), async (client) => {
+        const heard = once(client, "notice");
+        await client.query("do $$ begin raise notice 'mind the gap'; end $$");
+        assert.equal((await heard)[0].message, "mind the gap");
+        await client.query("begin");
+        assert.equal((await errorOf(client.query("select 1/0"))).code, "22012");
+        assert.equal((await errorOf(client.query("select 1"))).code, "25P02");
+        await client.query("rollback");
+        assert.deepEqual((await client.query("select 1 as one")).rows, [{ one: 1 }]);
+      });
+    },
+  );
 }
 
 const skip = live.skip(18);
@@ -173,26 +187,32 @@ test("pg: prepared statements, a large parameter and several queries in one text
     const { rows } = await client.query("select $1::text as x, length($1) as n", [large]);
     assert.equal(rows[0].n, large.length);
     assert.equal(rows[0].x, large);
-    const results = await client.query("select 1 as a; select 2 as b") as unknown as pg.QueryResult[];
+    const results = await client.query(
+      "select 1 as a; select 2 as b",
+    ) as unknown as pg.QueryResult[];
     assert.deepEqual(results.map((one) => one.rows), [[{ a: 1 }], [{ b: 2 }]]);
   });
 });
 
 test("pg: what the target leaves open is taken from the driver", { skip }, async () => {
   const { port } = live.get(18);
-  await withClient({ host: "127.0.0.1", port: String(port), sslmode: "disable" }, async (client) => {
-    const { rows } = await client.query(
-      "select current_user as u, current_database() as d, current_setting('application_name') as a, " +
-        "current_setting('statement_timeout') as t, current_setting('work_mem') as w",
-    );
-    assert.deepEqual(rows, [{ u: "trust_user", d: "app", a: "shop", t: "7s", w: "5MB" }]);
-  }, {
-    user: "trust_user",
-    database: "app",
-    application_name: "shop",
-    statement_timeout: 7000,
-    options: "-c work_mem=5MB",
-  });
+  await withClient(
+    { host: "127.0.0.1", port: String(port), sslmode: "disable" },
+    async (client) => {
+      const { rows } = await client.query(
+        "select current_user as u, current_database() as d, current_setting('application_name') as a, " +
+          "current_setting('statement_timeout') as t, current_setting('work_mem') as w",
+      );
+      assert.deepEqual(rows, [{ u: "trust_user", d: "app", a: "shop", t: "7s", w: "5MB" }]);
+    },
+    {
+      user: "trust_user",
+      database: "app",
+      application_name: "shop",
+      statement_timeout: 7000,
+      options: "-c work_mem=5MB",
+    },
+  );
 });
 
 test("pg: what target and driver say differently is found before anything is dialed", {
@@ -201,7 +221,10 @@ test("pg: what target and driver say differently is found before anything is dia
   const target = targetOf({ port: 1 });
   for (
     const [options, message] of [
-      [{ user: "bob" }, /^Cannot settle on one user: the options of pg\.Pool or pg\.Client say "bob", the target says "trust_user"/],
+      [
+        { user: "bob" },
+        /^Cannot settle on one user: the options of pg\.Pool or pg\.Client say "bob", the target says "trust_user"/,
+      ],
       [{ database: "shop" }, /^Cannot settle on one dbname: .*"shop", the target says "app"/],
     ] as const
   ) {
@@ -258,11 +281,18 @@ test("pg: a transport without a feed serves as well", { skip }, async () => {
       return transport;
     },
   };
-  await withClient(targetOf(live.get(18)), async (client) => {
-    const { rows } = await client.query("select repeat('x', 1000000) as x from generate_series(1, 5)");
-    assert.equal(rows.length, 5);
-    await assert.rejects(client.query("select 1/0"), { code: "22012" });
-  }, {}, { adapter });
+  await withClient(
+    targetOf(live.get(18)),
+    async (client) => {
+      const { rows } = await client.query(
+        "select repeat('x', 1000000) as x from generate_series(1, 5)",
+      );
+      assert.equal(rows.length, 5);
+      await assert.rejects(client.query("select 1/0"), { code: "22012" });
+    },
+    {},
+    { adapter },
+  );
 });
 
 /** As the drivers do it: a new connection whose first packet is the CancelRequest; settles once it is closed. */

@@ -84,21 +84,26 @@ test("a pool whose primary fails goes on with the one that took over", {
   const { facts, bridge } = recordSessions();
   const portsUsed = (): readonly unknown[] => facts.map(({ address }) => address.remotePort);
   const sql = openSql(target, { max: 1 }, bridge);
-  await withPool(target, async (pool) => {
-    const text = "select current_setting('transaction_read_only') as r, pg_is_in_recovery() as s";
-    const writable = { r: "off", s: false };
-    assert.deepEqual((await pool.query(text)).rows, [writable]);
-    assert.deepEqual({ ...(await sql.unsafe(text))[0] }, writable);
-    assert.deepEqual(portsUsed(), [primary.port, primary.port]);
-    await primary.stop();
-    // Nobody is read-write now, and the whole story is in the error.
-    const error = await errorOf(pool.query(text)) as Error & { attempts?: unknown[] };
-    assert.equal(error.name, "ConnectError");
-    assert.equal(error.attempts?.length, 3);
-    await standby.promote();
-    assert.deepEqual((await pool.query(text)).rows, [writable]);
-    assert.deepEqual({ ...(await sql.unsafe(text))[0] }, writable);
-    assert.deepEqual(portsUsed().slice(2), [standby.port, standby.port]);
-  }, { max: 1 }, bridge);
+  await withPool(
+    target,
+    async (pool) => {
+      const text = "select current_setting('transaction_read_only') as r, pg_is_in_recovery() as s";
+      const writable = { r: "off", s: false };
+      assert.deepEqual((await pool.query(text)).rows, [writable]);
+      assert.deepEqual({ ...(await sql.unsafe(text))[0] }, writable);
+      assert.deepEqual(portsUsed(), [primary.port, primary.port]);
+      await primary.stop();
+      // Nobody is read-write now, and the whole story is in the error.
+      const error = await errorOf(pool.query(text)) as Error & { attempts?: unknown[] };
+      assert.equal(error.name, "ConnectError");
+      assert.equal(error.attempts?.length, 3);
+      await standby.promote();
+      assert.deepEqual((await pool.query(text)).rows, [writable]);
+      assert.deepEqual({ ...(await sql.unsafe(text))[0] }, writable);
+      assert.deepEqual(portsUsed().slice(2), [standby.port, standby.port]);
+    },
+    { max: 1 },
+    bridge,
+  );
   await sql.end();
 });
