@@ -7,7 +7,7 @@ import copyStreams from "pg-copy-streams";
 import Cursor from "pg-cursor";
 import type { Adapter, Feed, Sink, Transport } from "../../src/transport/transport.ts";
 import { liveServers } from "../support/live.ts";
-import { targetOf, withClient, withSql } from "./drivers.ts";
+import { openSql, targetOf, withClient, withSql } from "./drivers.ts";
 import { adapterOfRuntime } from "./sockets.ts";
 
 const live = await liveServers();
