@@ -1,6 +1,6 @@
 import type { ConnectOptions } from "../connect/options.ts";
 import type { ConnectReport } from "../connect/report.ts";
-import type { SessionFacts } from "../connect/session.ts";
+import type { SessionFacts } from "../connect/detached.ts";
 
 /**
  * What a bridge is told beside its target: the options of `connect()` that are not the driver's business. Notices,

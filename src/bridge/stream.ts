@@ -1,9 +1,9 @@
 import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
 import { ConnectionError } from "../errors.ts";
+import { feedOf } from "../transport/feed.ts";
 import type { Feed } from "../transport/transport.ts";
 import { joinOctets } from "../wire/join.ts";
-import { feedOf } from "./feed.ts";
 import { FirstPacket, type Wish } from "./first_packet.ts";
 import type { Handover, Source } from "./source.ts";
 

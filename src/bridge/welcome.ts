@@ -1,4 +1,4 @@
-import type { SessionFacts } from "../connect/session.ts";
+import type { SessionFacts } from "../connect/detached.ts";
 import { type BackendMessage, encodeBackend } from "../wire/backend.ts";
 import { PROTOCOL_3_0 } from "../wire/codes.ts";
 import { joinOctets } from "../wire/join.ts";

@@ -4,7 +4,7 @@ import pg from "pg";
 import postgres from "postgres";
 import { type BridgeOptions, pgStream } from "../../src/bridge/pg.ts";
 import { postgresSocket } from "../../src/bridge/postgres.ts";
-import type { SessionFacts } from "../../src/connect/session.ts";
+import type { SessionFacts } from "../../src/connect/detached.ts";
 import { certificatePath } from "../support/certificates.ts";
 import { SCRAM_PASSWORD } from "../support/postgres.ts";
 

@@ -1,4 +1,4 @@
-import type { Feed, Sink, Transport } from "../transport/transport.ts";
+import type { Feed, Sink, Transport } from "./transport.ts";
 
 /** The feed of a transport; of one that has none, by its promises. */
 export function feedOf(transport: Transport, sink: Sink): Feed {
