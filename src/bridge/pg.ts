@@ -28,6 +28,10 @@ export type { BridgeOptions } from "./options.ts";
 /**
  * Makes the option `stream` of `pg.Client` and `pg.Pool`.
  *
+ * The driver's own TLS must be off (`ssl: false`): encryption is as the target says. The target rules; what it leaves open
+ * (user, database, application_name, options, replication, run-time settings) is taken from the driver. What both say
+ * must be the same, unless the driver only sends a default nobody told it. Its host, port and password are not used.
+ *
  * @param target Where to and how, as for `connect()`; without it the environment and libpq's defaults.
  * @param options What a target cannot say.
  * @returns Opens one connection each time it is called.

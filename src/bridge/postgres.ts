@@ -1,6 +1,17 @@
 /**
  * Gives postgres.js sessions opened by this package.
  *
+ * @example
+ * ```ts
+ * import postgres from "postgres";
+ * import { postgresSocket } from "pg-handshake/bridge/postgres";
+ *
+ * const sql = postgres({
+ *   socket: postgresSocket("postgres://app@db.example/app?sslmode=verify-full&sslrootcert=system"),
+ *   ssl: false,
+ * });
+ * ```
+ *
  * @module
  */
 
@@ -22,6 +33,10 @@ export interface PostgresOptions {
 
 /**
  * Makes the option `socket` of `postgres()`.
+ *
+ * The driver's own TLS must be off (`ssl: false`): encryption is as the target says. The target rules; what it leaves open
+ * (user, database, application_name, options, replication, run-time settings) is taken from the driver. What both say
+ * must be the same, unless the driver only sends a default nobody told it. Its host, port and password are not used.
  *
  * @param target Where to and how, as for `connect()`; without it the environment and libpq's defaults.
  * @param options What a target cannot say.

@@ -97,7 +97,7 @@ test("the first packet may be cut anywhere, and what follows it waits", { skip }
     await answered;
     // AuthenticationOk first, and one ReadyForQuery for the start-up, one for the query.
     assert.equal(text.slice(0, 9), "R\0\0\0\x08\0\0\0\0");
-    assert.equal(text.match(/Z\0\0\0\x05I/g)?.length, 2);
+    assert.equal(text.split("Z\0\0\0\x05I").length, 3);
     const closed = once(stream, "close");
     stream.end(Uint8Array.of(88, 0, 0, 0, 4));
     assert.deepEqual(await closed, [false]);

@@ -133,13 +133,11 @@ test("COPY in of 100 MB waits for the server", { skip }, async () => {
     const counts = await meter();
     let produced = 0;
     let mostHeld = 0;
-    function* lines(): Generator<string> {
-      for (let at = 0; at < rows; at++) {
-        yield line;
+    const lines = (): Generator<string> =>
+      repeated(line, rows, () => {
         produced += line.length;
         mostHeld = Math.max(mostHeld, produced - counts.sent);
-      }
-    }
+      });
     const use = {
       create: "create temp table t (x text)",
       copy: "copy t from stdin",
@@ -171,3 +169,10 @@ test("COPY in of 100 MB waits for the server", { skip }, async () => {
     assert.ok(counts.mostWritten < MAX_HELD, `${driver}: one write of ${counts.mostWritten}`);
   }
 });
+
+function* repeated(line: string, times: number, onTaken: () => void): Generator<string> {
+  for (let at = 0; at < times; at++) {
+    yield line;
+    onTaken();
+  }
+}
