@@ -1,4 +1,4 @@
-import { ConfigError, ProtocolError } from "../errors.ts";
+import { type ConfigError, ProtocolError } from "../errors.ts";
 import { MAX_STARTUP_LENGTH } from "../wire/codes.ts";
 import { Deframer } from "../wire/deframer.ts";
 import { decodeStartupPacket, type StartupMessage } from "../wire/startup.ts";
