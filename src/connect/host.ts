@@ -57,9 +57,23 @@ export interface Host {
    * @throws {ConfigError} `missing-permission`, or if the file cannot be looked at.
    */
   permissions(path: string, keyword: string): Promise<FileFacts | undefined>;
+  /**
+   * What changes when a file, or the entries of a directory, are changed: times, size, place and permissions. undefined
+   * where there is no such file, or it may not be looked at.
+   */
+  stamp(path: string): Promise<string | undefined>;
 }
 
 /** The parts of the runtimes used here, as far as they are used. */
+interface DenoStat {
+  mode: number | null;
+  uid: number | null;
+  ino: number | null;
+  size: number;
+  mtime: Date | null;
+  isFile: boolean;
+  isDirectory: boolean;
+}
 interface DenoFiles {
   env: { get(name: string): string | undefined };
   permissions: {
@@ -68,9 +82,20 @@ interface DenoFiles {
     ): { state: string };
   };
   readFile(path: string): Promise<Uint8Array>;
-  stat(path: string): Promise<
-    { mode: number | null; uid: number | null; isFile: boolean; isDirectory: boolean }
-  >;
+  stat(path: string): Promise<DenoStat>;
+}
+interface NodeStat {
+  mode: number;
+  uid: number;
+  ino: number;
+  size: number;
+  mtimeMs: number;
+  ctimeMs: number;
+  isFile(): boolean;
+  isDirectory(): boolean;
+}
+interface BunFiles {
+  file(path: string): { bytes(): Promise<Uint8Array>; stat(): Promise<NodeStat> };
 }
 interface NodeProcess {
   env: Record<string, string | undefined>;
@@ -80,7 +105,11 @@ interface NodeProcess {
   permission?: { has(scope: string, reference: string): boolean };
 }
 
-const scope = globalThis as unknown as { Deno?: DenoFiles; Bun?: unknown; process?: NodeProcess };
+const scope = globalThis as unknown as {
+  Deno?: DenoFiles;
+  Bun?: BunFiles;
+  process?: NodeProcess;
+};
 
 /** PostgreSQL's own default (DEFAULT_PGSOCKET_DIR), and the one of Debian, Red Hat and Alpine. */
 const OWN_SOCKET_DIRECTORY = "/tmp";
@@ -166,8 +195,8 @@ export const host: Host = {
   async readOctets(path: string, keyword: string): Promise<Uint8Array | undefined> {
     try {
       if (scope.Deno !== undefined) return await scope.Deno.readFile(path);
-      const { readFile } = await import("node:fs/promises");
-      return await readFile(path);
+      if (scope.Bun !== undefined) return await scope.Bun.file(path).bytes();
+      return await (await files()).readFile(path);
     } catch (cause) {
       if (isMissing(cause)) return undefined;
       throw unreadable(path, keyword, cause);
@@ -176,8 +205,7 @@ export const host: Host = {
 
   async filesIn(path: string, keyword: string): Promise<readonly string[]> {
     try {
-      const { readdir } = await import("node:fs/promises");
-      const entries = await readdir(path, { withFileTypes: true });
+      const entries = await (await files()).readdir(path, { withFileTypes: true });
       return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => `${path}/${name}`)
         .sort();
     } catch (cause) {
@@ -195,6 +223,18 @@ export const host: Host = {
       throw unreadable(path, keyword, cause);
     }
   },
+
+  async stamp(path: string): Promise<string | undefined> {
+    if (!mayRead(path)) return undefined;
+    try {
+      return await stampOf(path);
+    } catch (cause) {
+      if (isMissing(cause) || isDenied(cause)) return undefined;
+      // Whoever reads it says why it cannot be read.
+      if (isErrorLike(cause)) return cause.code ?? cause.name;
+      throw cause;
+    }
+  },
 };
 
 async function factsOf(path: string): Promise<FileFacts | undefined> {
@@ -204,9 +244,31 @@ async function factsOf(path: string): Promise<FileFacts | undefined> {
       ? undefined
       : { mode: mode & 0o777, rootOwned: uid === 0, regular: isFile };
   }
-  const { stat } = await import("node:fs/promises");
-  const found = await stat(path);
+  const found = await nodeStat(path);
   return { mode: found.mode & 0o777, rootOwned: found.uid === 0, regular: found.isFile() };
+}
+
+async function stampOf(path: string): Promise<string> {
+  if (scope.Deno !== undefined) {
+    const { mode, uid, ino, size, mtime } = await scope.Deno.stat(path);
+    return [mtime?.getTime(), size, ino, mode, uid].join();
+  }
+  const { mode, uid, ino, size, mtimeMs, ctimeMs } = await nodeStat(path);
+  return [mtimeMs, ctimeMs, size, ino, mode, uid].join();
+}
+
+async function nodeStat(path: string): Promise<NodeStat> {
+  return scope.Bun === undefined ? await (await files()).stat(path) : await scope.Bun.file(path)
+    .stat();
+}
+
+type NodeFiles = typeof import("node:fs/promises");
+
+/** Kept, as even the second import of a module takes longer than what it is imported for. */
+let nodeFiles: NodeFiles | undefined;
+
+async function files(): Promise<NodeFiles> {
+  return nodeFiles ??= await import("node:fs/promises");
 }
 
 function unreadable(path: string, keyword: string, cause: unknown): ConfigError {
@@ -238,8 +300,7 @@ function homeVariable(): string {
 async function isDirectory(path: string): Promise<boolean> {
   try {
     if (scope.Deno !== undefined) return (await scope.Deno.stat(path)).isDirectory;
-    const { stat } = await import("node:fs/promises");
-    return (await stat(path)).isDirectory();
+    return (await nodeStat(path)).isDirectory();
   } catch (error) {
     // A default that may not be looked at counts as absent.
     if (isMissing(error) || isDenied(error)) return false;

@@ -1,8 +1,11 @@
 import { ConfigError, type PgHandshakeError } from "../errors.ts";
-import { circumstancesOf } from "./connect.ts";
+import { circumstancesOf } from "./circumstances.ts";
 import type { Failure } from "./establish.ts";
+import { host } from "./host.ts";
 import { Journey } from "./journey.ts";
+import { Memory } from "./memory.ts";
 import type { ConnectOptions, Target } from "./options.ts";
+import { Settling } from "./settled.ts";
 
 /**
  * What libpq's PQping answers: `ok` the server accepts connections, `reject` it is there but starting up, shutting
@@ -27,7 +30,12 @@ export async function ping(
   options: Pick<ConnectOptions, "signal" | "resolve" | "adapter" | "onEvent"> = {},
 ): Promise<PingStatus> {
   try {
-    const circumstances = await circumstancesOf(target, options, performance.now());
+    const settling = new Settling(target, options, host);
+    const memory = new Memory("off", false);
+    const circumstances = await circumstancesOf(settling, options, {
+      memory,
+      began: performance.now(),
+    });
     const settings = {
       ...circumstances.settings,
       password: undefined,

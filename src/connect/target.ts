@@ -1,4 +1,4 @@
-import { gatherParameters } from "../settings/gather.ts";
+import { type GatheredParameters, gatherParameters } from "../settings/gather.ts";
 import type { HostAnswer, HostRequest } from "../settings/host_request.ts";
 import { parametersOf } from "../settings/object_parameters.ts";
 import { type ConnectionParameters, parseConnectionString } from "../settings/parse.ts";
@@ -19,6 +19,19 @@ export async function settingsOf(
   host: Host,
   runTimeParameters?: Readonly<Record<string, string>>,
 ): Promise<Settings> {
+  const { parameters, context } = await gatheredOf(target, host);
+  return resolveSettings(parameters, { ...context, runTimeParameters });
+}
+
+/**
+ * Completes a target by what the machine says, without judging it.
+ *
+ * @throws {ConfigError} If the target cannot be read, or a service is not found.
+ */
+export async function gatheredOf(
+  target: Target | undefined,
+  host: Host,
+): Promise<GatheredParameters> {
   const environment = host.environmentReader();
   const gathering = gatherParameters(explicitOf(target));
   let step = gathering.next();
@@ -31,8 +44,7 @@ export async function settingsOf(
         : await answer(request, host),
     );
   }
-  const { parameters, context } = step.value;
-  return resolveSettings(parameters, { ...context, runTimeParameters });
+  return step.value;
 }
 
 function explicitOf(target: Target | undefined): ConnectionParameters {

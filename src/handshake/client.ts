@@ -109,9 +109,17 @@ export class ClientHandshake implements Machine<SessionStart> {
     return phaseOf(this.#state);
   }
 
-  /** Whether a connection that breaks now breaks while the server may be puzzled by what it did not ask for. */
-  get guesses(): boolean {
-    return openGuess(this.#state).kind !== "none";
+  /** Whether the first query has been sent: it may have been run, whatever became of the connection. */
+  get querySent(): boolean {
+    const state = this.#state;
+    return state.at === "failed"
+      ? state.querySent
+      : "early" in state && state.early.query === "sent";
+  }
+
+  /** The error of a connection that broke under the machine: a {@link WrongGuess} if that may be why. */
+  explain(end: PgHandshakeError): PgHandshakeError {
+    return endedGuess(openGuess(this.#state), end);
   }
 
   start(): Step<SessionStart> {
@@ -182,7 +190,7 @@ export class ClientHandshake implements Machine<SessionStart> {
       if (error instanceof MessageFormatError || error instanceof ProtocolError) {
         locate(error, phaseOf(this.#state));
       }
-      this.#state = { at: "failed", error };
+      this.#state = { at: "failed", error, querySent: this.querySent };
       return this.#outbox.step({ do: "fail", error });
     }
   }

@@ -96,7 +96,7 @@ export type State =
   | ({ readonly at: "sasl-complete"; readonly server: VerifiedServer } & Agreed)
   | PrepareState
   | { readonly at: "finished" }
-  | { readonly at: "failed"; readonly error: PgHandshakeError };
+  | { readonly at: "failed"; readonly error: PgHandshakeError; readonly querySent: boolean };
 
 /** A challenge that wants the password itself. */
 export type PasswordChallenge = Exclude<Challenge, { kind: "scram" }>;

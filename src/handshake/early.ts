@@ -4,7 +4,7 @@ import { equalOctets } from "../auth/constant_time.ts";
 import { ScramExchange } from "../auth/scram.ts";
 import { type PgHandshakeError, ProtocolError } from "../errors.ts";
 import type { FrontendMessage } from "../wire/frontend.ts";
-import { ServerError } from "./server_error.ts";
+import type { ServerError } from "./server_error.ts";
 
 /**
  * What a server asked for when the same user last came to the same database the same way. Never more than a guess about
