@@ -1,6 +1,6 @@
 import { circumstancesOf } from "./circumstances.ts";
 import type { LearnedEndpoint } from "./endpoints.ts";
-import type { Circumstances, Established } from "./establish.ts";
+import { type Circumstances, establish, type Established } from "./establish.ts";
 import { host } from "./host.ts";
 import { Journey } from "./journey.ts";
 import { type ConnectorStatistics, Memory, type Pipelining } from "./memory.ts";
@@ -88,7 +88,7 @@ export class Connector implements Disposable {
       { ...this.#options, ...options },
       { memory: this.#memory, began },
     );
-    const journey = new Journey(circumstances);
+    const journey = new Journey(circumstances, establish);
     const result = await journey.run();
     if ("error" in result) throw result.error;
     this.#announce(circumstances, result);

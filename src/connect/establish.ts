@@ -16,6 +16,7 @@ import { deliver } from "./deliver.ts";
 import { dial, type DialFailure, type DialResult } from "./dial.ts";
 import { drive } from "./drive.ts";
 import type { EndpointName } from "./endpoints.ts";
+import { earlyQueryOf } from "./first_query.ts";
 import type { Memory } from "./memory.ts";
 import type { ConnectEventKind, ConnectOptions } from "./options.ts";
 import { outcomeOf } from "./outcome.ts";
@@ -254,6 +255,8 @@ class Attempt {
       clientNonce: encodeBase64(crypto.getRandomValues(new Uint8Array(18))),
       traced: emit !== undefined,
       expected: this.#expected(),
+      // A server that may turn out to be the wrong kind gets it after that is known.
+      firstQuery: this.#target.wants === "any" ? earlyQueryOf(options.firstQuery) : undefined,
     });
     this.#machine = machine;
     return await drive(machine, transport, {

@@ -1,11 +1,8 @@
 import { ConfigError, type PgHandshakeError } from "../errors.ts";
-import { circumstancesOf } from "./circumstances.ts";
-import type { Failure } from "./establish.ts";
-import { host } from "./host.ts";
+import { circumstancesOnce } from "./circumstances.ts";
+import { establish, type Failure } from "./establish.ts";
 import { Journey } from "./journey.ts";
-import { Memory } from "./memory.ts";
 import type { ConnectOptions, Target } from "./options.ts";
-import { Settling } from "./settled.ts";
 
 /**
  * What libpq's PQping answers: `ok` the server accepts connections, `reject` it is there but starting up, shutting
@@ -30,12 +27,7 @@ export async function ping(
   options: Pick<ConnectOptions, "signal" | "resolve" | "adapter" | "onEvent"> = {},
 ): Promise<PingStatus> {
   try {
-    const settling = new Settling(target, options, host);
-    const memory = new Memory("off", false);
-    const circumstances = await circumstancesOf(settling, options, {
-      memory,
-      began: performance.now(),
-    });
+    const circumstances = await circumstancesOnce(target, options);
     const settings = {
       ...circumstances.settings,
       password: undefined,
@@ -48,7 +40,7 @@ export async function ping(
       settings,
       // An empty password is answered with an error of ours, never with a message.
       options: { ...options, password: "" },
-    }).run();
+    }, establish).run();
     if (!("error" in result)) {
       result.transport.close();
       return "ok";
