@@ -4,6 +4,7 @@ import type { Encryption } from "../errors.ts";
 import type { SessionStart } from "../handshake/client_state.ts";
 import type { ExpectedRequest } from "../handshake/early.ts";
 import { readServerVersion, type ServerVersion } from "../handshake/server_version.ts";
+import { printable } from "../printable.ts";
 import { LruMap } from "./lru.ts";
 
 /** Who logs in where, and how the connection begins: what a server's answer depends on. */
@@ -65,7 +66,7 @@ export class EndpointMemory {
       method: authentication.method,
       channelBound: authentication.channelBound,
       mechanisms: MECHANISMS.filter((mechanism) => offered.includes(mechanism)),
-      serverVersion: readServerVersion(parameters.get("server_version")),
+      serverVersion: shortened(readServerVersion(parameters.get("server_version"))),
     });
   }
 
@@ -82,6 +83,11 @@ export class EndpointMemory {
   list(): readonly LearnedEndpoint[] {
     return this.#learned.values();
   }
+}
+
+/** What a server calls itself may be of any length. */
+function shortened({ text, number }: ServerVersion): ServerVersion {
+  return { text: printable(text, { keepLines: false, max: 100 }), number };
 }
 
 function keyOf({ host, address, port, user, database, encryption }: EndpointName): string {
