@@ -206,7 +206,7 @@ test("a guess over TLS names the mechanism the server offered", async () => {
   assert.deepEqual(names, ["SCRAM-SHA-256-PLUS"]);
 });
 
-test("another user, database or address is not guessed about", async () => {
+test("what was learned can be read", async () => {
   const server = playing(SCRAM);
   const resolve = (): Promise<string[]> => Promise.resolve(["127.0.0.1"]);
   const connector = connectorTo(server, { resolve });
