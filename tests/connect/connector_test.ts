@@ -1,6 +1,7 @@
 import "../support/guard.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import {
   type Connector,
   type ConnectorOptions,
@@ -9,6 +10,7 @@ import {
 import type { ConnectOptions } from "../../src/connect/options.ts";
 import { WrongGuess } from "../../src/handshake/early.ts";
 import type { BackendMessage } from "../../src/wire/backend.ts";
+import { assertSilent } from "../hostile/silence.ts";
 import {
   errorResponse,
   type FakeServer,
@@ -21,7 +23,7 @@ import {
 } from "./fake_server.ts";
 import { askingClear, askingScram } from "./logins.ts";
 import { reasonOf, rejection } from "./rejection.ts";
-import { ScramServer } from "./scram_server.ts";
+import { keysOf, ScramServer } from "./scram_server.ts";
 
 const PASSWORD = "correct-horse";
 const PLAIN = { ...LOCAL, sslmode: "disable", password: PASSWORD };
@@ -321,14 +323,36 @@ test("options of one connection go before the connector's own", async () => {
   assert.deepEqual(names, ["connector", "connection"]);
 });
 
-test("the wrong guess is an event, and no print of it or of the connector shows a secret", async () => {
-  const server = playing(SCRAM, answeringGuess(...GREETING), trust);
+test("a wrong guess is an event; no print of events, report or connector shows a secret", async () => {
+  const server = playing(SCRAM, answeringGuess(...GREETING), SCRAM);
   const events: unknown[] = [];
-  const connector = connectorTo(server, { onEvent: (event) => events.push(event) });
+  const connector = createConnector(PLAIN, {
+    adapter: server.adapter,
+    password: PASSWORD,
+    onEvent: (event) => events.push(event),
+  });
   await loginBy(connector);
-  await loginBy(connector);
-  const failed = events.filter((event) => (event as { type: string }).type === "failed");
-  assert.equal(failed.length, 1);
+  const session = await connector.connect();
+  await session.close();
+  const kinds = events.map((event) => (event as { readonly type: string }).type);
+  assert.equal(kinds.filter((kind) => kind === "failed").length, 1);
+  const { client, server: serverKey } = keysOf({
+    password: PASSWORD,
+    salt: new TextEncoder().encode("salt of a test"),
+    iterations: 4096,
+  });
+  const secrets = { PASSWORD, clientKey: client, serverKey };
+  const values = { events, report: session.report, session, connector, ...connector.statistics };
+  for (const [name, value] of Object.entries(values)) assertSilent(value, secrets, name);
+  assert.match(inspect(connector), /^Connector .*"scram-sha-256".*"keyDerivations":1/);
+});
+
+test("using: the connector forgets at the end of the block, and sessions stay", async () => {
+  const connector = connectorTo(playing(SCRAM));
+  const session = await connector.connect();
+  connector[Symbol.dispose]();
+  assert.deepEqual([connector.learned, connector.statistics.keysHeld], [[], 0]);
+  await session.close();
 });
 
 test("a target that is wrong fails every time, until it is right", async () => {
