@@ -90,6 +90,7 @@ function shortened({ text, number }: ServerVersion): ServerVersion {
   return { text: printable(text, { keepLines: false, max: 100 }), number };
 }
 
+/** No name of any of them holds a zero octet: it would end there in StartupMessage. */
 function keyOf({ host, address, port, user, database, encryption }: EndpointName): string {
-  return JSON.stringify([host, address, port, user, database, encryption]);
+  return [host, address, port, user, database, encryption].join("\0");
 }

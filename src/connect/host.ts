@@ -1,4 +1,5 @@
 import { ConfigError } from "../errors.ts";
+import { filesInFolder, readFile, statFile } from "./host_files.ts";
 
 /** What the system says about a file. */
 export interface FileFacts {
@@ -65,37 +66,13 @@ export interface Host {
 }
 
 /** The parts of the runtimes used here, as far as they are used. */
-interface DenoStat {
-  mode: number | null;
-  uid: number | null;
-  ino: number | null;
-  size: number;
-  mtime: Date | null;
-  isFile: boolean;
-  isDirectory: boolean;
-}
-interface DenoFiles {
+interface DenoRights {
   env: { get(name: string): string | undefined };
   permissions: {
     querySync(
       what: { name: string; variable?: string; path?: string; kind?: string },
     ): { state: string };
   };
-  readFile(path: string): Promise<Uint8Array>;
-  stat(path: string): Promise<DenoStat>;
-}
-interface NodeStat {
-  mode: number;
-  uid: number;
-  ino: number;
-  size: number;
-  mtimeMs: number;
-  ctimeMs: number;
-  isFile(): boolean;
-  isDirectory(): boolean;
-}
-interface BunFiles {
-  file(path: string): { bytes(): Promise<Uint8Array>; stat(): Promise<NodeStat> };
 }
 interface NodeProcess {
   env: Record<string, string | undefined>;
@@ -105,11 +82,7 @@ interface NodeProcess {
   permission?: { has(scope: string, reference: string): boolean };
 }
 
-const scope = globalThis as unknown as {
-  Deno?: DenoFiles;
-  Bun?: BunFiles;
-  process?: NodeProcess;
-};
+const scope = globalThis as unknown as { Deno?: DenoRights; Bun?: unknown; process?: NodeProcess };
 
 /** PostgreSQL's own default (DEFAULT_PGSOCKET_DIR), and the one of Debian, Red Hat and Alpine. */
 const OWN_SOCKET_DIRECTORY = "/tmp";
@@ -194,9 +167,7 @@ export const host: Host = {
 
   async readOctets(path: string, keyword: string): Promise<Uint8Array | undefined> {
     try {
-      if (scope.Deno !== undefined) return await scope.Deno.readFile(path);
-      if (scope.Bun !== undefined) return await scope.Bun.file(path).bytes();
-      return await (await files()).readFile(path);
+      return await readFile(path);
     } catch (cause) {
       if (isMissing(cause)) return undefined;
       throw unreadable(path, keyword, cause);
@@ -205,9 +176,7 @@ export const host: Host = {
 
   async filesIn(path: string, keyword: string): Promise<readonly string[]> {
     try {
-      const entries = await (await files()).readdir(path, { withFileTypes: true });
-      return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => `${path}/${name}`)
-        .sort();
+      return (await filesInFolder(path)).map((name) => `${path}/${name}`).sort();
     } catch (cause) {
       if (isMissing(cause)) return [];
       throw unreadable(path, keyword, cause);
@@ -217,7 +186,10 @@ export const host: Host = {
   async permissions(path: string, keyword: string): Promise<FileFacts | undefined> {
     if (host.platform === "windows") return undefined;
     try {
-      return await factsOf(path);
+      const { mode, uid, isFile } = await statFile(path);
+      return mode === null
+        ? undefined
+        : { mode: mode & 0o777, rootOwned: uid === 0, regular: isFile };
     } catch (cause) {
       if (isMissing(cause)) return undefined;
       throw unreadable(path, keyword, cause);
@@ -227,7 +199,7 @@ export const host: Host = {
   async stamp(path: string): Promise<string | undefined> {
     if (!mayRead(path)) return undefined;
     try {
-      return await stampOf(path);
+      return (await statFile(path)).stamp;
     } catch (cause) {
       if (isMissing(cause) || isDenied(cause)) return undefined;
       // Whoever reads it says why it cannot be read.
@@ -236,40 +208,6 @@ export const host: Host = {
     }
   },
 };
-
-async function factsOf(path: string): Promise<FileFacts | undefined> {
-  if (scope.Deno !== undefined) {
-    const { mode, uid, isFile } = await scope.Deno.stat(path);
-    return mode === null
-      ? undefined
-      : { mode: mode & 0o777, rootOwned: uid === 0, regular: isFile };
-  }
-  const found = await nodeStat(path);
-  return { mode: found.mode & 0o777, rootOwned: found.uid === 0, regular: found.isFile() };
-}
-
-async function stampOf(path: string): Promise<string> {
-  if (scope.Deno !== undefined) {
-    const { mode, uid, ino, size, mtime } = await scope.Deno.stat(path);
-    return [mtime?.getTime(), size, ino, mode, uid].join();
-  }
-  const { mode, uid, ino, size, mtimeMs, ctimeMs } = await nodeStat(path);
-  return [mtimeMs, ctimeMs, size, ino, mode, uid].join();
-}
-
-async function nodeStat(path: string): Promise<NodeStat> {
-  return scope.Bun === undefined ? await (await files()).stat(path) : await scope.Bun.file(path)
-    .stat();
-}
-
-type NodeFiles = typeof import("node:fs/promises");
-
-/** Kept, as even the second import of a module takes longer than what it is imported for. */
-let nodeFiles: NodeFiles | undefined;
-
-async function files(): Promise<NodeFiles> {
-  return nodeFiles ??= await import("node:fs/promises");
-}
 
 function unreadable(path: string, keyword: string, cause: unknown): ConfigError {
   const denied = isDenied(cause);
@@ -288,7 +226,7 @@ export function mayRead(path: string): boolean {
 }
 
 /** Elsewhere than on Deno everything is granted. */
-function isGranted(what: Parameters<DenoFiles["permissions"]["querySync"]>[0]): boolean {
+function isGranted(what: Parameters<DenoRights["permissions"]["querySync"]>[0]): boolean {
   const state = scope.Deno?.permissions.querySync(what).state;
   return state === undefined || state === "granted";
 }
@@ -299,8 +237,7 @@ function homeVariable(): string {
 
 async function isDirectory(path: string): Promise<boolean> {
   try {
-    if (scope.Deno !== undefined) return (await scope.Deno.stat(path)).isDirectory;
-    return (await nodeStat(path)).isDirectory();
+    return (await statFile(path)).isDirectory;
   } catch (error) {
     // A default that may not be looked at counts as absent.
     if (isMissing(error) || isDenied(error)) return false;

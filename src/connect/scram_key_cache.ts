@@ -43,7 +43,8 @@ export class ScramKeyCache {
   readonly #derive: DeriveKeys;
   readonly #limit: number;
   readonly #kept: LruMap<ScramKeys>;
-  readonly #secret: Uint8Array = crypto.getRandomValues(new Uint8Array(32));
+  /** Drawn when it is first needed: most connections ask for no keys. */
+  #secret: Uint8Array | undefined;
   #deriving = new Map<string, Promise<ScramKeys>>();
   #derivations = 0;
 
@@ -121,6 +122,7 @@ export class ScramKeyCache {
 
   /** Each part with its length in front, so that no two sources look alike. */
   #nameOf({ user, password, salt, iterations }: ScramKeySource): string {
+    this.#secret ??= crypto.getRandomValues(new Uint8Array(32));
     const code = hmac.create(sha256, this.#secret);
     for (const part of [new TextEncoder().encode(user), password, salt]) {
       code.update(lengthOf(part.length)).update(part);

@@ -64,9 +64,10 @@ export class Settling {
   async settle(options: Pick<ConnectOptions, "parameters" | "adapter">): Promise<Settled> {
     const { gathered, own } = await this.#current();
     const { parameters, adapter } = options;
+    // Nothing else depends on them; hosts stay the same objects, by which others keep what they made of them.
     const settings = parameters === this.#options.parameters
       ? own.settings
-      : settingsFrom(gathered, parameters);
+      : { ...own.settings, startup: settingsFrom(gathered, parameters).startup };
     return {
       ...own,
       settings,
