@@ -178,13 +178,18 @@ class Attempt {
     };
   }
 
-  /** A server may hang up, or reset the connection, over what it did not ask for; then the end is no news of its own. */
+  /**
+   * What the failure of an attempt is that may be about a guess. A server may hang up, or reset the connection, over
+   * what it did not ask for, and a pooler may have dropped it and wait: whatever it was, it is not guessed again.
+   */
   #explained(error: PgHandshakeError): PgHandshakeError {
+    const machine = this.#machine;
     const isEnd = error instanceof ConnectionError && error.code === "connection-lost";
-    const explained = isEnd ? this.#machine?.explain(error) ?? error : error;
-    if (explained instanceof WrongGuess && this.#address !== undefined) {
-      const { memory } = this.#circumstances;
-      memory.count("wrongGuesses");
+    const explained = isEnd ? machine?.explain(error) ?? error : error;
+    const isWrong = explained instanceof WrongGuess;
+    const { memory } = this.#circumstances;
+    if (isWrong) memory.count("wrongGuesses");
+    if ((isWrong || machine?.isGuessing === true) && this.#address !== undefined) {
       memory.endpoints.forget(this.#endpoint(this.#address));
     }
     return explained;

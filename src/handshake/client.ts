@@ -117,6 +117,11 @@ export class ClientHandshake implements Machine<SessionStart> {
       : "early" in state && state.early.query === "sent";
   }
 
+  /** Whether something was sent that the server did not ask for, and it has not answered that yet. */
+  get isGuessing(): boolean {
+    return openGuess(this.#state).kind !== "none";
+  }
+
   /** The error of a connection that broke under the machine: a {@link WrongGuess} if that may be why. */
   explain(end: PgHandshakeError): PgHandshakeError {
     return endedGuess(openGuess(this.#state), end);

@@ -9,6 +9,7 @@ import {
 } from "../../src/connect/connector.ts";
 import type { ConnectOptions } from "../../src/connect/options.ts";
 import { WrongGuess } from "../../src/handshake/early.ts";
+import { dialFailure } from "../../src/transport/failures.ts";
 import type { BackendMessage } from "../../src/wire/backend.ts";
 import { assertSilent } from "../hostile/silence.ts";
 import {
@@ -122,6 +123,60 @@ for (const [what, wrong] of Object.entries(WRONG)) {
     assert.equal(connector.statistics.wrongGuesses, 1);
   });
 }
+
+test("a second AuthenticationSASL after a guess is a violation: nothing is sent or tried after it", async () => {
+  const list = { type: "AuthenticationSASL", mechanisms: ["SCRAM-SHA-256"] } as const;
+  const server = playing(SCRAM, answeringGuess(list, list));
+  const connector = connectorTo(server);
+  await loginBy(connector);
+  const error = await rejection(connector.connect());
+  assert.deepEqual([error.code, error.phase], ["protocol-violation", "authenticate"]);
+  await server.done();
+  assert.deepEqual(server.sent()[1], ["StartupMessage", "SASLInitialResponse"]);
+  assert.equal(server.dials.length, 2);
+});
+
+test("a server that says nothing after a guess is not guessed about again", async () => {
+  const controller = new AbortController();
+  const silent: Play = async (peer) => {
+    await peer.packet();
+    await peer.message("sasl-initial");
+    controller.abort();
+  };
+  const server = playing(SCRAM, silent, SCRAM);
+  const connector = connectorTo(server);
+  await loginBy(connector);
+  const error = await rejection(connector.connect({ signal: controller.signal }));
+  assert.equal(error.code, "aborted");
+  assert.equal(await loginBy(connector), false);
+});
+
+test("a guess is made to the address that won the race, and so is the try after it", async () => {
+  const server = playing(SCRAM, answeringGuess(...GREETING), trust);
+  const connector = createConnector({ ...PLAIN, host: "db.test" }, {
+    addressRacing: true,
+    resolve: () => Promise.resolve(["192.0.2.7", "192.0.2.8"]),
+    adapter: {
+      ...server.adapter,
+      dial(address, signal) {
+        const isFirst = address.kind === "tcp" && address.host === "192.0.2.7";
+        return isFirst
+          ? Promise.reject(dialFailure(address, { code: "ECONNREFUSED" }))
+          : server.adapter.dial(address, signal);
+      },
+    },
+  });
+  await loginBy(connector);
+  assert.deepEqual(connector.learned.map(({ address }) => address), ["192.0.2.8"]);
+  const session = await connector.connect();
+  const { attempts } = session.report;
+  assert.deepEqual(attempts.map(({ address, error }) => [address, error instanceof WrongGuess]), [
+    ["192.0.2.7", false],
+    ["192.0.2.8", true],
+    ["192.0.2.8", false],
+  ]);
+  await session.close();
+});
 
 test("a server that changed to a password gets it in turn only, and is not guessed about", async () => {
   const passwords: Uint8Array[] = [];
