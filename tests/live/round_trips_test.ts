@@ -1,7 +1,11 @@
 import "../support/guard.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Connector, type ConnectorOptions, createConnector } from "../../src/connect/connector.ts";
+import {
+  type Connector,
+  type ConnectorOptions,
+  createConnector,
+} from "../../src/connect/connector.ts";
 import type { ConnectOptions } from "../../src/connect/options.ts";
 import type { Session } from "../../src/connect/session.ts";
 import { certificatePath } from "../support/certificates.ts";
