@@ -2,26 +2,8 @@ import { type GatheredParameters, gatherParameters } from "../settings/gather.ts
 import type { HostAnswer, HostRequest } from "../settings/host_request.ts";
 import { parametersOf } from "../settings/object_parameters.ts";
 import { type ConnectionParameters, parseConnectionString } from "../settings/parse.ts";
-import { resolveSettings, type Settings } from "../settings/resolve.ts";
 import { type Host, mayRead } from "./host.ts";
 import type { Target } from "./options.ts";
-
-/**
- * Makes settings of a target: what it does not say comes from the service file, the environment and the machine.
- *
- * @param target A connection string, an object, or nothing.
- * @param host The machine.
- * @param runTimeParameters Settings of the server to go with StartupMessage.
- * @throws {ConfigError} Naming the keyword that is wrong, and where its value came from.
- */
-export async function settingsOf(
-  target: Target | undefined,
-  host: Host,
-  runTimeParameters?: Readonly<Record<string, string>>,
-): Promise<Settings> {
-  const { parameters, context } = await gather(explicitOf(target), host);
-  return resolveSettings(parameters, { ...context, runTimeParameters });
-}
 
 /**
  * Completes parameters from the service file and the environment, and says where each was found.

@@ -1,7 +1,7 @@
 /** Run by `target_test.ts` with few permissions: says what a target comes to. */
 import { host } from "../../src/connect/host.ts";
-import { settingsOf } from "../../src/connect/target.ts";
 import { ConfigError } from "../../src/errors.ts";
+import { settingsOf } from "./settings_of.ts";
 
 /** The one argument, which Deno shows without a permission. */
 const { args } = (globalThis as unknown as { Deno: { args: readonly string[] } }).Deno;

@@ -9,8 +9,8 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Host, host } from "../../src/connect/host.ts";
 import type { Target } from "../../src/connect/options.ts";
-import { settingsOf } from "../../src/connect/target.ts";
 import { ConfigError } from "../../src/errors.ts";
+import { settingsOf } from "./settings_of.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "pg-handshake-target-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
