@@ -17,6 +17,8 @@
 
 export { connect } from "./src/connect/connect.ts";
 export type {
+  BearerTokenContext,
+  BearerTokenSource,
   ConnectEvent,
   ConnectEventKind,
   ConnectOptions,
@@ -62,6 +64,8 @@ export { resolveSettings } from "./src/settings/resolve.ts";
 export type { Settings, SettingsContext } from "./src/settings/resolve.ts";
 export type { ConnectionParameters } from "./src/settings/parse.ts";
 export type { ChannelFacts, TlsFacts, TlsVersion, Verification } from "./src/auth/channel.ts";
+export type { LegacyAuth } from "./src/auth/legacy.ts";
+export { Secret } from "./src/settings/secret.ts";
 export type { Admission } from "./src/auth/gate.ts";
 export type { ColumnDescription } from "./src/wire/query.ts";
 export type { NoticeFields } from "./src/wire/notice.ts";

@@ -1,4 +1,5 @@
 import type { Settings } from "../settings/resolve.ts";
+import { legacyMethods } from "../auth/legacy.ts";
 import { chooseAdapter } from "./adapters.ts";
 import { abortError } from "./clock.ts";
 import type { Circumstances } from "./establish.ts";
@@ -64,6 +65,7 @@ export async function circumstancesOf(
   if (signal?.aborted) throw abortError(signal, "settings");
   const settings = await settingsOf(target, host, options.parameters);
   refuseUnsupported(settings);
+  legacyMethods(options.allowLegacyAuth ?? []);
   const tls = usesTls(settings) ? await tlsPolicy(settings, host) : undefined;
   const adapter = await chooseAdapter(settings, tls, options.adapter);
   const emit = onEvent === undefined

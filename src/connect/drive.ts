@@ -66,12 +66,13 @@ export async function drive<Result>(
   }
 }
 
-/** The machine copies what it needs, so a password is wiped as soon as it has it. */
+/** The machine copies what it needs, so a password or token is wiped as soon as it has it. */
 function answered<Result>(machine: Machine<Result>, answer: Answer): Step<Result> {
   try {
     return machine.answer(answer);
   } finally {
     if (answer.kind === "password") answer.password.fill(0);
+    if (answer.kind === "bearer-token") answer.token?.fill(0);
   }
 }
 

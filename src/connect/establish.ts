@@ -3,6 +3,7 @@ import type { AuthPolicy } from "../auth/gate.ts";
 import { type Encryption, PgHandshakeError } from "../errors.ts";
 import { ClientHandshake } from "../handshake/client.ts";
 import type { SessionStart } from "../handshake/client_state.ts";
+import { TokenWanted } from "../handshake/token_wanted.ts";
 import { ServerError } from "../handshake/server_error.ts";
 import type { AttemptTarget } from "../plan/attempts.ts";
 import type { Outcome } from "../plan/moves.ts";
@@ -11,6 +12,7 @@ import type { Settings } from "../settings/resolve.ts";
 import type { Adapter, Address, TlsRequest, Transport } from "../transport/transport.ts";
 import { socketOptionsOf } from "./adapters.ts";
 import { Answerer } from "./answers.ts";
+import type { BearerTokens, TokenPlace } from "./bearer.ts";
 import type { Clock } from "./clock.ts";
 import { deliver } from "./deliver.ts";
 import { dial, type DialFailure, type DialResult } from "./dial.ts";
@@ -82,14 +84,15 @@ export async function establish(
   target: AttemptTarget,
   circumstances: Circumstances,
   clock: Clock,
+  tokens: BearerTokens,
 ): Promise<Established | Failure> {
-  const attempt = new Attempt(target, circumstances, clock);
+  const attempt = new Attempt(target, circumstances, clock, tokens);
   try {
     return await attempt.run();
   } catch (error) {
     attempt.abandon();
     if (!(error instanceof PgHandshakeError)) throw error;
-    return attempt.failure(error);
+    return attempt.failure(error instanceof TokenWanted ? await attempt.fetchToken(error) : error);
   }
 }
 
@@ -99,6 +102,8 @@ class Attempt {
   readonly #circumstances: Circumstances;
   readonly #clock: Clock;
   readonly #answerer: Answerer;
+  readonly #tokens: BearerTokens;
+  readonly #place: TokenPlace;
   #transport: Transport | undefined;
   #address: Address | undefined;
   #racing = false;
@@ -106,21 +111,29 @@ class Attempt {
   #credentialsSent = false;
   #tlsInUse = false;
 
-  constructor(target: AttemptTarget, circumstances: Circumstances, clock: Clock) {
+  constructor(
+    target: AttemptTarget,
+    circumstances: Circumstances,
+    clock: Clock,
+    tokens: BearerTokens,
+  ) {
     this.#target = target;
     this.#circumstances = circumstances;
     this.#clock = clock;
     const { settings, options, host } = circumstances;
+    this.#tokens = tokens;
+    this.#place = {
+      host: target.host.host,
+      port: target.host.port,
+      user: settings.user,
+      database: settings.dbname,
+    };
     this.#answerer = new Answerer({
       password: options.password ?? settings.password,
       scramClientKey: settings.scramClientKey,
       scramServerKey: settings.scramServerKey,
-      context: {
-        host: target.host.host,
-        port: target.host.port,
-        user: settings.user,
-        database: settings.dbname,
-      },
+      context: this.#place,
+      tokens,
       fromFile: () => filePassword(target.host, settings, host),
     }, clock);
   }
@@ -131,7 +144,7 @@ class Attempt {
     this.#transport = transport;
     this.#address = address;
     emit?.({ type: "dialed", remoteAddress: transport.endpoint.remoteAddress });
-    const policy = policyFor(this.#target, this.#circumstances);
+    const policy = policyFor(this.#target, this.#circumstances, this.#tokens.policy);
     const tls = this.#tlsRequest();
     const start = await this.#startUp(transport, policy, tls);
     const checked = await checkSession(transport, start, this.#target.wants, {
@@ -151,6 +164,18 @@ class Attempt {
   /** Releases what is open. */
   abandon(): void {
     this.#transport?.close();
+  }
+
+  /** With the socket closed, gets the token for the next connection; what keeps it away is the error then. */
+  async fetchToken(wanted: TokenWanted): Promise<PgHandshakeError> {
+    try {
+      this.#circumstances.emit?.({ type: "token-requested", discovered: true });
+      await this.#tokens.fetch(wanted.discovery, this.#place, this.#clock);
+      return wanted;
+    } catch (error) {
+      if (!(error instanceof PgHandshakeError)) throw error;
+      return error;
+    }
   }
 
   failure(error: PgHandshakeError): Failure {
@@ -219,9 +244,14 @@ class Attempt {
       clock: this.#clock,
       phase: () => machine.phase,
       answer: async (request) => {
-        emit?.({ type: "password-requested", method: request.method });
+        emit?.(
+          request.want === "bearer-token"
+            ? { type: "token-requested", discovered: this.#target.withToken }
+            : { type: "password-requested", method: request.method },
+        );
         const answer = await this.#answerer.answer(request);
-        this.#credentialsSent = true;
+        // A question for the source of tokens gives nothing away.
+        this.#credentialsSent = answer.kind !== "bearer-token" || answer.token !== undefined;
         return answer;
       },
       report: (event) => {

@@ -16,6 +16,8 @@ export interface FileFacts {
  */
 export interface Host {
   readonly platform: "windows" | "posix";
+  /** Whether the kernel is Linux. */
+  readonly isLinux: boolean;
   /**
    * Reads environment variables for one connection.
    *
@@ -89,6 +91,7 @@ const PACKAGED_SOCKET_DIRECTORY = "/var/run/postgresql";
 /** The machine this runtime runs on. */
 export const host: Host = {
   platform: scope.process?.platform === "win32" ? "windows" : "posix",
+  isLinux: scope.process?.platform === "linux" || scope.process?.platform === "android",
 
   environmentReader(): (name: string, needed: boolean) => string | undefined {
     const { Deno, process } = scope;

@@ -1,9 +1,12 @@
 import { type AttemptReport, ConfigError, ConnectionError, PgHandshakeError } from "../errors.ts";
 import { ConnectError } from "./connect_error.ts";
 import { type AttemptTarget, ConnectionPlan, type ResolveTarget } from "../plan/attempts.ts";
+import type { Host } from "./host.ts";
 import type { Chance } from "../plan/shuffle.ts";
 import type { Settings } from "../settings/resolve.ts";
 import type { Address } from "../transport/transport.ts";
+import { TokenWanted } from "../handshake/token_wanted.ts";
+import { BearerTokens } from "./bearer.ts";
 import { Clock } from "./clock.ts";
 import {
   addressesOf,
@@ -26,6 +29,7 @@ export class Journey {
   readonly #plan: ConnectionPlan;
   readonly #clocks: Clocks;
   readonly #attempts: AttemptReport[] = [];
+  readonly #tokens: BearerTokens;
 
   /** @param circumstances What stays the same over all attempts. */
   constructor(circumstances: Circumstances) {
@@ -37,6 +41,11 @@ export class Journey {
       sendsApplicationName: settings.startup.some(([name]) => name === "application_name"),
     });
     this.#clocks = new Clocks(options.signal, settings.connectTimeoutMs);
+    this.#tokens = new BearerTokens(
+      options.bearerToken,
+      settings,
+      options.bearerToken !== undefined && isOAuthDebugged(circumstances.host),
+    );
   }
 
   /** Every attempt so far, in order. */
@@ -75,7 +84,7 @@ export class Journey {
     const place = { host: host.host, port: host.port, encryption };
     const [first] = addressesOf(target, false);
     emit?.({ type: "attempt", ...place, address: textOf(first), adapter: adapter.name });
-    const result = await establish(target, this.#circumstances, this.#clocks.of(target));
+    const result = await establish(target, this.#circumstances, this.#clocks.of(target), this.#tokens);
     const durationMs = performance.now() - started;
     for (const { address, error } of result.undialed) {
       const { phase } = error;
@@ -210,9 +219,14 @@ const randomBelow: Chance = (below) => {
   return Math.floor((drawn / 2 ** 32) * below);
 };
 
-/** One attempt throws its own error; several throw them all. */
+/** libpq's switch for debugging OAuth, which lets issuers be reached without TLS (oauth_unsafe_debugging_enabled). */
+function isOAuthDebugged(host: Host): boolean {
+  return host.environmentReader()("PGOAUTHDEBUG", false) === "UNSAFE";
+}
+
+/** One attempt throws its own error; several throw them all. A connection that only asked for the source of tokens is none. */
 function failureOf(attempts: readonly AttemptReport[]): PgHandshakeError | ConnectError {
-  const [only, ...others] = attempts;
+  const [only, ...others] = attempts.filter(({ error }) => !(error instanceof TokenWanted));
   if (only?.error === undefined || others.length > 0) return new ConnectError(attempts);
   Object.defineProperty(only.error, "attempts", {
     value: attempts,

@@ -1,4 +1,5 @@
 import { ConfigError, ConnectionError, type PgHandshakeError } from "../errors.ts";
+import { TokenWanted } from "../handshake/token_wanted.ts";
 import type { Outcome } from "../plan/moves.ts";
 
 /** What the plan must know of an attempt that failed. */
@@ -7,6 +8,7 @@ export function outcomeOf(
   facts: Pick<Outcome, "tlsInUse" | "credentialsSent" | "sawAuthRequest">,
 ): Outcome {
   const known = { phase: error.phase, ...facts };
+  if (error instanceof TokenWanted) return { ...known, error: "token-wanted" };
   if (error.code === "server-error") {
     return { ...known, error: "server", sqlState: error.sqlState };
   }

@@ -1,3 +1,5 @@
+import { legacyMethods } from "../auth/legacy.ts";
+import type { OAuthPolicy } from "../auth/oauth_discovery.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
 import type { AuthPolicy } from "../auth/gate.ts";
 import type { AttemptTarget } from "../plan/attempts.ts";
@@ -6,9 +8,13 @@ import type { Circumstances } from "./establish.ts";
 /** Above it a server could keep this processor busy for as long as it likes (CVE-2026-42198 elsewhere). */
 const DEFAULT_MAX_SCRAM_ITERATIONS = 100_000;
 
-/** What the gate judges one attempt by. */
-export function policyFor(target: AttemptTarget, circumstances: Circumstances): AuthPolicy {
-  const { settings, options, tls } = circumstances;
+/** What the gate judges one attempt by; `oauth` if there is a source of bearer tokens. */
+export function policyFor(
+  target: AttemptTarget,
+  circumstances: Circumstances,
+  oauth: OAuthPolicy | undefined,
+): AuthPolicy {
+  const { settings, options, tls, host } = circumstances;
   const { requireAuth } = settings;
   return {
     allowed: requireAuth.allowed,
@@ -23,6 +29,9 @@ export function policyFor(target: AttemptTarget, circumstances: Circumstances): 
       host: target.host.host,
       requireAlpn: target.encryption === "direct-tls",
     },
+    oauth,
+    allowLegacyAuth: legacyMethods(options.allowLegacyAuth ?? []),
+    kernelCredentials: target.host.kind === "unix" && host.isLinux,
     serverName: target.host.host,
   };
 }

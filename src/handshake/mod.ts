@@ -22,6 +22,7 @@
 
 export { ClientHandshake } from "./client.ts";
 export type { ClientConfig, SessionStart } from "./client_state.ts";
+export { TokenWanted } from "./token_wanted.ts";
 export { CancelHandshake } from "./cancel.ts";
 export type { CancelConfig } from "./cancel.ts";
 export { CancelKey } from "./cancel_key.ts";

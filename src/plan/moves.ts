@@ -12,7 +12,7 @@ export interface Outcome {
    * any phase; `tls-refused` the server said `N` and plaintext was not allowed; `tls-failed` the TLS handshake itself
    * broke, which does **not** include a certificate, name or ALPN check that the settings asked for; `closed` the peer
    * ended or reset the stream; `server` an ErrorResponse; `session-attrs` the session is not what target_session_attrs
-   * wants, or did not tell; `other` everything else, those checks included.
+   * wants, or did not tell; `token-wanted` the server said where bearer tokens come from, and one is at hand now; `other` everything else, those checks included.
    */
   readonly error:
     | "resolve"
@@ -24,6 +24,7 @@ export interface Outcome {
     | "closed"
     | "server"
     | "session-attrs"
+    | "token-wanted"
     | "other";
   /** The five characters of the ErrorResponse. */
   readonly sqlState?: string;
@@ -35,8 +36,8 @@ export interface Outcome {
   readonly sawAuthRequest: boolean;
 }
 
-/** Where a failure leads: libpq's RECON, ADDR, HOST and FAIL, and once more without application_name. */
-export type Move = "encryption" | "same-without-name" | "address" | "host" | "stop";
+/** Where a failure leads: libpq's RECON, ADDR, HOST and FAIL, and once more without application_name or with a token. */
+export type Move = "encryption" | "same-without-name" | "same-with-token" | "address" | "host" | "stop";
 
 /** libpq's order; a Unix socket is never encrypted, whatever sslmode says. */
 export function encryptionsOf(
@@ -86,6 +87,8 @@ export function moveAfter(
       return isBeforeOk(outcome) && !outcome.sawAuthRequest ? "host" : "stop";
     case "session-attrs":
       return "host";
+    case "token-wanted":
+      return "same-with-token";
     case "server":
       return afterServerError(outcome, tried, other);
     case "other":
