@@ -1,5 +1,13 @@
 import { ProtocolError } from "../errors.ts";
-import { DES_EXPANSION, DES_FINAL, DES_PC1, DES_PC2, DES_ROTATIONS, DES_SBOXES, DES_PBOX } from "./des_tables.ts";
+import {
+  DES_EXPANSION,
+  DES_FINAL,
+  DES_PBOX,
+  DES_PC1,
+  DES_PC2,
+  DES_ROTATIONS,
+  DES_SBOXES,
+} from "./des_tables.ts";
 
 /** The digits of crypt(3), six bits each. */
 const DIGITS = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

@@ -103,7 +103,9 @@ function noToken(): PolicyError {
   return new PolicyError(
     "token-missing",
     "no bearer token supplied: the server asks for one (AuthenticationSASL, OAUTHBEARER)",
-    { hint: 'The option "bearerToken" gave none although the server has said where they come from' },
+    {
+      hint: 'The option "bearerToken" gave none although the server has said where they come from',
+    },
   );
 }
 

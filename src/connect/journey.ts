@@ -84,7 +84,12 @@ export class Journey {
     const place = { host: host.host, port: host.port, encryption };
     const [first] = addressesOf(target, false);
     emit?.({ type: "attempt", ...place, address: textOf(first), adapter: adapter.name });
-    const result = await establish(target, this.#circumstances, this.#clocks.of(target), this.#tokens);
+    const result = await establish(
+      target,
+      this.#circumstances,
+      this.#clocks.of(target),
+      this.#tokens,
+    );
     const durationMs = performance.now() - started;
     for (const { address, error } of result.undialed) {
       const { phase } = error;

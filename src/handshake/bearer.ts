@@ -6,7 +6,7 @@ import {
   readTokenStatus,
   type TokenStatus,
 } from "../auth/oauthbearer.ts";
-import { agreed, type Agreed, type State } from "./client_state.ts";
+import { type Agreed, agreed, type State } from "./client_state.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** The states of OAUTHBEARER after SASLInitialResponse (RFC 7628), as `client_state.ts` has them. */

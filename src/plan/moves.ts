@@ -37,7 +37,13 @@ export interface Outcome {
 }
 
 /** Where a failure leads: libpq's RECON, ADDR, HOST and FAIL, and once more without application_name or with a token. */
-export type Move = "encryption" | "same-without-name" | "same-with-token" | "address" | "host" | "stop";
+export type Move =
+  | "encryption"
+  | "same-without-name"
+  | "same-with-token"
+  | "address"
+  | "host"
+  | "stop";
 
 /** libpq's order; a Unix socket is never encrypted, whatever sslmode says. */
 export function encryptionsOf(
