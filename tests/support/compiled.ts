@@ -34,7 +34,14 @@ export async function compiled(source: string, kind: "library" | "program"): Pro
   const undefinedLater = process.platform === "darwin" && kind === "library"
     ? ["-undefined", "dynamic_lookup"]
     : [];
-  await executeOrThrow(`compile ${source}.c`, "cc", [...flags, ...undefinedLater, "-O1", "-o", path, file]);
+  await executeOrThrow(`compile ${source}.c`, "cc", [
+    ...flags,
+    ...undefinedLater,
+    "-O1",
+    "-o",
+    path,
+    file,
+  ]);
   giveAway(path);
   return { folder, path };
 }
