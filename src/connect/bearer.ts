@@ -4,7 +4,26 @@ import { PgHandshakeError, PolicyError } from "../errors.ts";
 import { Secret } from "../settings/secret.ts";
 import type { OAuthSettings } from "../settings/oauth_settings.ts";
 import type { Clock } from "./clock.ts";
+import type { Host } from "./host.ts";
 import type { BearerTokenContext, BearerTokenSource } from "./options.ts";
+
+/**
+ * The source of tokens of one `connect()`.
+ *
+ * @param source The caller's; undefined if OAUTHBEARER is not spoken.
+ * @param settings What the target says about OAuth.
+ * @param host The machine, for libpq's debug switch: with PGOAUTHDEBUG=UNSAFE issuers may be reached without TLS
+ *   (libpq 18, oauth_unsafe_debugging_enabled).
+ */
+export function tokensOf(
+  source: BearerTokenSource | undefined,
+  settings: OAuthSettings,
+  host: Pick<Host, "environmentReader">,
+): BearerTokens {
+  const allowHttp = source !== undefined &&
+    host.environmentReader()("PGOAUTHDEBUG", false) === "UNSAFE";
+  return new BearerTokens(source, settings, allowHttp);
+}
 
 /** Whom a token is for. */
 export type TokenPlace = Pick<BearerTokenContext, "host" | "port" | "user" | "database">;

@@ -1,8 +1,9 @@
 import type { Settings } from "../settings/resolve.ts";
 import { legacyMethods } from "../auth/legacy.ts";
+import { tokensOf } from "./bearer.ts";
 import { chooseAdapter } from "./adapters.ts";
 import { abortError } from "./clock.ts";
-import type { Circumstances } from "./establish.ts";
+import { type Circumstances, establish } from "./establish.ts";
 import { host } from "./host.ts";
 import { Journey } from "./journey.ts";
 import type { ConnectEventKind, ConnectOptions, Target } from "./options.ts";
@@ -37,7 +38,7 @@ import { refuseUnsupported } from "./unsupported.ts";
 export async function connect(target?: Target, options: ConnectOptions = {}): Promise<Session> {
   const began = performance.now();
   const circumstances = await circumstancesOf(target, options, began);
-  const journey = new Journey(circumstances);
+  const journey = new Journey(circumstances, establish);
   const result = await journey.run();
   if ("error" in result) throw result.error;
   try {
@@ -71,7 +72,8 @@ export async function circumstancesOf(
   const emit = onEvent === undefined
     ? undefined
     : (event: ConnectEventKind): void => onEvent({ at: performance.now() - began, ...event });
-  return { settings, options, adapter, host, tls, emit };
+  const tokens = tokensOf(options.bearerToken, settings, host);
+  return { settings, options, adapter, host, tokens, tls, emit };
 }
 
 /** Whether any attempt may use TLS; a Unix socket never does, whatever sslmode says. */

@@ -32,6 +32,8 @@ export interface Circumstances {
   readonly adapter: Adapter;
   /** The machine, for the password file. */
   readonly host: Host;
+  /** Where bearer tokens come from. */
+  readonly tokens: BearerTokens;
   /** What TLS must do; undefined if no attempt may use it. */
   readonly tls: TlsPolicy | undefined;
   /** Takes events; undefined if nobody listens. */
@@ -84,9 +86,8 @@ export async function establish(
   target: AttemptTarget,
   circumstances: Circumstances,
   clock: Clock,
-  tokens: BearerTokens,
 ): Promise<Established | Failure> {
-  const attempt = new Attempt(target, circumstances, clock, tokens);
+  const attempt = new Attempt(target, circumstances, clock);
   try {
     return await attempt.run();
   } catch (error) {
@@ -102,7 +103,6 @@ class Attempt {
   readonly #circumstances: Circumstances;
   readonly #clock: Clock;
   readonly #answerer: Answerer;
-  readonly #tokens: BearerTokens;
   readonly #place: TokenPlace;
   #transport: Transport | undefined;
   #address: Address | undefined;
@@ -111,17 +111,11 @@ class Attempt {
   #credentialsSent = false;
   #tlsInUse = false;
 
-  constructor(
-    target: AttemptTarget,
-    circumstances: Circumstances,
-    clock: Clock,
-    tokens: BearerTokens,
-  ) {
+  constructor(target: AttemptTarget, circumstances: Circumstances, clock: Clock) {
     this.#target = target;
     this.#circumstances = circumstances;
     this.#clock = clock;
     const { settings, options, host } = circumstances;
-    this.#tokens = tokens;
     this.#place = {
       host: target.host.host,
       port: target.host.port,
@@ -133,7 +127,7 @@ class Attempt {
       scramClientKey: settings.scramClientKey,
       scramServerKey: settings.scramServerKey,
       context: this.#place,
-      tokens,
+      tokens: circumstances.tokens,
       fromFile: () => filePassword(target.host, settings, host),
     }, clock);
   }
@@ -144,7 +138,7 @@ class Attempt {
     this.#transport = transport;
     this.#address = address;
     emit?.({ type: "dialed", remoteAddress: transport.endpoint.remoteAddress });
-    const policy = policyFor(this.#target, this.#circumstances, this.#tokens.policy);
+    const policy = policyFor(this.#target, this.#circumstances);
     const tls = this.#tlsRequest();
     const start = await this.#startUp(transport, policy, tls);
     const checked = await checkSession(transport, start, this.#target.wants, {
@@ -170,7 +164,7 @@ class Attempt {
   async fetchToken(wanted: TokenWanted): Promise<PgHandshakeError> {
     try {
       this.#circumstances.emit?.({ type: "token-requested", discovered: true });
-      await this.#tokens.fetch(wanted.discovery, this.#place, this.#clock);
+      await this.#circumstances.tokens.fetch(wanted.discovery, this.#place, this.#clock);
       return wanted;
     } catch (error) {
       if (!(error instanceof PgHandshakeError)) throw error;

@@ -1,5 +1,4 @@
 import { legacyMethods } from "../auth/legacy.ts";
-import type { OAuthPolicy } from "../auth/oauth_discovery.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
 import type { AuthPolicy } from "../auth/gate.ts";
 import type { AttemptTarget } from "../plan/attempts.ts";
@@ -8,12 +7,8 @@ import type { Circumstances } from "./establish.ts";
 /** Above it a server could keep this processor busy for as long as it likes (CVE-2026-42198 elsewhere). */
 const DEFAULT_MAX_SCRAM_ITERATIONS = 100_000;
 
-/** What the gate judges one attempt by; `oauth` if there is a source of bearer tokens. */
-export function policyFor(
-  target: AttemptTarget,
-  circumstances: Circumstances,
-  oauth: OAuthPolicy | undefined,
-): AuthPolicy {
+/** What the gate judges one attempt by. */
+export function policyFor(target: AttemptTarget, circumstances: Circumstances): AuthPolicy {
   const { settings, options, tls, host } = circumstances;
   const { requireAuth } = settings;
   return {
@@ -29,7 +24,7 @@ export function policyFor(
       host: target.host.host,
       requireAlpn: target.encryption === "direct-tls",
     },
-    oauth,
+    oauth: circumstances.tokens.policy,
     allowLegacyAuth: legacyMethods(options.allowLegacyAuth ?? []),
     kernelCredentials: target.host.kind === "unix" && host.isLinux,
     serverName: target.host.host,
