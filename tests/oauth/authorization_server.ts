@@ -1,6 +1,7 @@
 /** A small authorization server for tests: discovery, device authorization, tokens (RFC 8414, RFC 8628). */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
+import type { BearerTokenContext } from "../../src/connect/options.ts";
 import { certificateText } from "../support/certificates.ts";
 import { portOf } from "../support/loopback.ts";
 
@@ -43,6 +44,28 @@ export interface AuthorizationServer {
 export const TOKEN = "ok";
 /** The code only client and server know. */
 export const DEVICE_CODE = "device-code-nobody-sees";
+
+/** What `connect()` tells a provider about this server, once PostgreSQL has named it. */
+export function contextOf(
+  { issuer, discoveryUrl }: AuthorizationServer,
+  changes: Partial<BearerTokenContext> = {},
+): BearerTokenContext {
+  return {
+    host: "db.test",
+    port: 5432,
+    user: "u",
+    database: "d",
+    issuer,
+    discoveryUrl,
+    scope: undefined,
+    clientId: "app",
+    clientSecret: undefined,
+    discovered: true,
+    allowHttp: issuer.startsWith("http:"),
+    signal: new AbortController().signal,
+    ...changes,
+  };
+}
 
 /** An error of RFC 6749 section 5.2. */
 export function refusing(error: string, description?: string, status = 400): Answer {

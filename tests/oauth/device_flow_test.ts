@@ -11,6 +11,7 @@ import { printed } from "../handshake/secrets.ts";
 import {
   type AuthorizationServer,
   type Behaviour,
+  contextOf,
   DEVICE_CODE,
   ISSUED,
   PENDING,
@@ -40,21 +41,7 @@ async function play(
   const waits: number[] = [];
   const prompts: DevicePrompt[] = [];
   let clock = 1_000;
-  const context: BearerTokenContext = {
-    host: "db.test",
-    port: 5432,
-    user: "u",
-    database: "d",
-    issuer: server.issuer,
-    discoveryUrl: server.discoveryUrl,
-    scope: "openid",
-    clientId: "app id",
-    clientSecret: undefined,
-    discovered: true,
-    allowHttp: true,
-    signal: new AbortController().signal,
-    ...changes,
-  };
+  const context = contextOf(server, { scope: "openid", clientId: "app id", ...changes });
   try {
     const issued = await runDeviceFlow(context, {
       http: fetchClient,

@@ -9,6 +9,7 @@ import { certificatePath, certificateText } from "../support/certificates.ts";
 import {
   type AuthorizationServer,
   type Behaviour,
+  contextOf,
   ISSUED,
   PENDING,
   startAuthorizationServer,
@@ -23,20 +24,7 @@ async function withServer(
 ): Promise<void> {
   const server = await startAuthorizationServer("https", behaviour);
   try {
-    await use(server, {
-      host: "db.test",
-      port: 5432,
-      user: "u",
-      database: "d",
-      issuer: server.issuer,
-      discoveryUrl: server.discoveryUrl,
-      scope: undefined,
-      clientId: "app",
-      clientSecret: undefined,
-      discovered: true,
-      allowHttp: false,
-      signal: new AbortController().signal,
-    });
+    await use(server, contextOf(server));
   } finally {
     await server.close();
   }
