@@ -145,7 +145,10 @@ function chooseMechanism(
   );
 }
 
-/** Whoever reads a bearer token can use it: it goes where a password in clear may go, and so does the question for one. */
+/**
+ * Whoever reads a bearer token can use it: it goes where a password in clear may go, and so does the
+ * question for one.
+ */
 function chooseOAuth(policy: AuthPolicy, channel: JudgedChannel): OAuthChallenge {
   if (channel.confidential || policy.allowCleartextPassword) return { kind: "oauth" };
   throw refused(

@@ -33,8 +33,8 @@ export class BearerTokens {
   readonly #source: BearerTokenSource | undefined;
   readonly #settings: OAuthSettings;
   readonly #policy: OAuthPolicy;
-  /** Fetched after a discovery, for the connection that follows it. */
-  #kept: Secret<string> | undefined;
+  /** Fetched after a discovery, for the connection that follows it, and for no other server. */
+  #kept: { readonly token: Secret<string>; readonly place: TokenPlace } | undefined;
 
   /**
    * @param source The caller's; undefined if OAUTHBEARER is not spoken.
@@ -67,7 +67,9 @@ export class BearerTokens {
   async give(place: TokenPlace, clock: Clock): Promise<Uint8Array | undefined> {
     const kept = this.#kept;
     this.#kept = undefined;
-    if (kept !== undefined) return bearerToken(kept.reveal());
+    if (kept?.place.host === place.host && kept.place.port === place.port) {
+      return bearerToken(kept.token.reveal());
+    }
     const source = this.#source;
     if (typeof source !== "function") return bearerToken(asText(source));
     const token = await this.#ask(source, { place, clock, known: knownDiscovery(this.#policy) });
@@ -88,7 +90,7 @@ export class BearerTokens {
     const token = await this.#ask(source, { place, clock, known: discovery, discovered: true });
     if (token === undefined) throw noToken();
     bearerToken(token).fill(0);
-    this.#kept = new Secret(token);
+    this.#kept = { token: new Secret(token), place };
   }
 
   async #ask(

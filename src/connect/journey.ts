@@ -225,7 +225,10 @@ const randomBelow: Chance = (below) => {
   return Math.floor((drawn / 2 ** 32) * below);
 };
 
-/** One attempt throws its own error; several throw them all. A connection that only asked for the source of tokens is none. */
+/**
+ * One attempt throws its own error; several throw them all. A connection that only asked for the source of tokens is
+ * none.
+ */
 function failureOf(attempts: readonly AttemptReport[]): PgHandshakeError | ConnectError {
   const [only, ...others] = attempts.filter(({ error }) => !(error instanceof TokenWanted));
   if (only?.error === undefined || others.length > 0) return new ConnectError(attempts);

@@ -12,7 +12,8 @@ export interface Outcome {
    * any phase; `tls-refused` the server said `N` and plaintext was not allowed; `tls-failed` the TLS handshake itself
    * broke, which does **not** include a certificate, name or ALPN check that the settings asked for; `closed` the peer
    * ended or reset the stream; `server` an ErrorResponse; `session-attrs` the session is not what target_session_attrs
-   * wants, or did not tell; `token-wanted` the server said where bearer tokens come from, and one is at hand now; `other` everything else, those checks included.
+   * wants, or did not tell; `token-wanted` the server said where bearer tokens come from, and one is at hand now;
+   * `other` everything else, those checks included.
    */
   readonly error:
     | "resolve"

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { connect } from "../../src/connect/connect.ts";
 import type { BearerTokenContext, ConnectOptions } from "../../src/connect/options.ts";
 import { ping } from "../../src/connect/ping.ts";
-import { type PgHandshakeError, PolicyError } from "../../src/errors.ts";
+import { ConnectionError, type PgHandshakeError, PolicyError } from "../../src/errors.ts";
 import type { BackendMessage } from "../../src/wire/backend.ts";
 import { printed } from "../handshake/secrets.ts";
 import { settled } from "./deferred.ts";
@@ -218,6 +218,27 @@ test("a server that names another issuer gets no token, and nobody is asked for 
   const error = await failing(server, WITH_ISSUER, { bearerToken: () => (calls += 1, undefined) });
   assert.equal(error.code, "issuer-mismatch");
   assert.deepEqual([calls, server.dials.length], [1, 1]);
+});
+
+test("a token that was fetched for one server is given to no other", async () => {
+  const told: string[] = [];
+  const server = fakeServer(asking(), {
+    onDial: (_address, dial) => {
+      if (dial === 1) throw new ConnectionError("dial-failed", "refused");
+    },
+  });
+  const bearerToken = ({ host, discovered }: BearerTokenContext): string | undefined => {
+    told.push(`${host} ${discovered}`);
+    return discovered ? TOKEN : undefined;
+  };
+  await login(server, { ...WITH_ISSUER, host: "127.0.0.1,127.0.0.2" }, { bearerToken });
+  assert.deepEqual(told, [
+    "127.0.0.1 false",
+    "127.0.0.1 true",
+    "127.0.0.2 false",
+    "127.0.0.2 true",
+  ]);
+  assert.equal(server.dials.length, 4);
 });
 
 test("without oauth_issuer the server alone does not decide who is trusted", async () => {
