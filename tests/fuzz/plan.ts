@@ -29,6 +29,7 @@ const ERRORS: readonly Outcome["error"][] = [
   "server",
   "session-attrs",
   "session-attrs",
+  "token-wanted",
   "other",
 ];
 const PHASES: readonly Phase[] = [
@@ -130,7 +131,7 @@ function judge(target: AttemptTarget, settings: Input["settings"], tried: Set<st
   if (host.hostaddr !== undefined) assert.equal(address, host.hostaddr);
   const pass = settings.targetSessionAttrs === "prefer-standby" ? wants : "";
   const place = [pass, settings.hosts.indexOf(host), address, encryption];
-  const key = [...place, target.withoutApplicationName].join(" ");
+  const key = [...place, target.withoutApplicationName, target.withToken].join(" ");
   assert.ok(!tried.has(key), `tried twice: ${key}`);
   tried.add(key);
 }
