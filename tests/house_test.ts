@@ -17,6 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transport: [],
   oauth: ["auth", "settings", "connect"],
   connect: ["wire", "auth", "handshake", "settings", "plan", "transport"],
+  bridge: ["wire", "settings", "transport", "connect"],
 };
 
 /** Files of another room that may be named although the room as a whole may not. */

@@ -29,6 +29,8 @@ import type {
   Adapter,
   Address,
   Endpoint,
+  Feed,
+  Sink,
   SocketOptions,
   TlsRequest,
   Transport,
@@ -40,7 +42,9 @@ export type {
   Adapter,
   Address,
   Endpoint,
+  Feed,
   KeepAlive,
+  Sink,
   SocketOptions,
   TlsIdentity,
   TlsRequest,
@@ -270,6 +274,28 @@ class NodeTransport implements Transport {
     const aborted = abortedFailure(this.#address, "transport");
     this.#break(aborted);
     this.#inbox.abort(aborted);
+  }
+
+  feed(sink: Sink): Feed {
+    const resume = this.#inbox.pour(sink);
+    return {
+      resume,
+      write: (octets, done) => {
+        if (this.#pending.failure !== undefined) return done(this.#pending.failure);
+        this.#socket.write(octets, (error) => {
+          if (error) done(this.#pending.failure ?? lostFailure(this.#address, error));
+          else done();
+        });
+      },
+    };
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  ref(): void {
+    this.#socket.ref();
   }
 
   /** Ends everything with an error and releases the socket. */

@@ -105,3 +105,24 @@ test(
     assert.doesNotMatch(output, /^method/m);
   },
 );
+
+for (
+  const [example, expected] of [
+    [
+      "pg_pool.ts",
+      /^session {2}tls, scram-sha-256, bound: true$[\s\S]*^row {6}{"who":"scram_user","two":2}$/m,
+    ],
+    [
+      "postgres_js.ts",
+      /^row {6}{"who":"scram_user","two":2}$[\s\S]*^begin {4}nothing written yet: true$/m,
+    ],
+    ["drizzle.ts", /^rows {5}\[{"id":1,"name":"one"},{"id":2,"name":"two"}\]$/m],
+  ] as const
+) {
+  test(`examples/${example} uses a driver over a bridge`, { skip }, async () => {
+    const parameters = `sslmode=verify-full&sslrootcert=${ca}&channel_binding=require`;
+    const { code, output } = await run(example, uri(`scram_user:${SCRAM_PASSWORD}`, parameters));
+    assert.equal(code, 0, output);
+    assert.match(output, expected);
+  });
+}
