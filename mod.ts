@@ -16,12 +16,17 @@
  */
 
 export { connect } from "./src/connect/connect.ts";
+export { Connector, createConnector } from "./src/connect/connector.ts";
+export type { ConnectorOptions } from "./src/connect/connector.ts";
+export type { ConnectorStatistics, Pipelining } from "./src/connect/memory.ts";
+export type { EndpointName, LearnedEndpoint } from "./src/connect/endpoints.ts";
 export type {
   BearerTokenContext,
   BearerTokenSource,
   ConnectEvent,
   ConnectEventKind,
   ConnectOptions,
+  FirstQuery,
   Notification,
   ParameterChange,
   PasswordContext,
@@ -40,6 +45,7 @@ export type { StreamedRow } from "./src/connect/row_stream.ts";
 export { cancel } from "./src/connect/cancel.ts";
 export type { CancelOptions } from "./src/connect/cancel.ts";
 export { ConnectReport } from "./src/connect/report.ts";
+export type { Savings } from "./src/connect/report.ts";
 export { ping } from "./src/connect/ping.ts";
 export type { PingStatus } from "./src/connect/ping.ts";
 export type { QueryResult, RowValues } from "./src/connect/simple_query.ts";

@@ -1,7 +1,7 @@
-import { connect } from "../connect/connect.ts";
+import { type Connector, createConnector } from "../connect/connector.ts";
 import { host } from "../connect/host.ts";
+import { LruMap } from "../connect/lru.ts";
 import type { ConnectOptions, Target } from "../connect/options.ts";
-import type { Session } from "../connect/session.ts";
 import { explicitOf, gather } from "../connect/target.ts";
 import { ConfigError } from "../errors.ts";
 import { formatConnectionString } from "../settings/format_connection_string.ts";
@@ -15,6 +15,9 @@ import type { Driver } from "./driver.ts";
 import { type Merged, mergeStartup } from "./merge.ts";
 import type { BridgeOptions } from "./options.ts";
 import { encodeWelcome } from "./welcome.ts";
+
+/** More users, databases and settings than one pool has. */
+const MAX_CONNECTORS = 16;
 
 /** An open session as a driver takes it over. */
 export interface Handover {
@@ -30,6 +33,8 @@ export class Source {
   readonly #driver: Driver;
   readonly #explicit: ConnectionParameters;
   readonly #options: BridgeOptions;
+  /** By what the driver adds to the target; all connections of a pool add the same. */
+  readonly #connectors = new LruMap<Connector>(MAX_CONNECTORS, (connector) => connector.clear());
 
   /**
    * @param driver Who will take the sessions.
@@ -47,9 +52,9 @@ export class Source {
   async open(startup: StartupMessage, signal: AbortSignal): Promise<Handover> {
     const merged = await this.#merge(startup);
     const notices: NoticeFields[] = [];
-    const session = await open(merged, {
-      ...connectOptions(this.#options),
+    const session = await this.#connectorFor(merged.target).connect({
       signal,
+      parameters: merged.runTime,
       onNotice: (notice) => void notices.push(notice),
     });
     const { transport, facts, leftover } = session.detach();
@@ -90,6 +95,16 @@ export class Source {
     );
   }
 
+  #connectorFor(parameters: ConnectionParameters): Connector {
+    const target = formatConnectionString(parameters, { style: "keyword", withSecrets: true });
+    let connector = this.#connectors.get(target);
+    if (connector === undefined) {
+      connector = createConnector(target, connectOptions(this.#options));
+      this.#connectors.set(target, connector);
+    }
+    return connector;
+  }
+
   async #merge(startup: StartupMessage): Promise<Merged> {
     // The driver's user may fill the gap, so the account is not looked up here.
     const machine = { ...host, userName: () => Promise.resolve("") };
@@ -110,12 +125,6 @@ export class Source {
       this.#driver.defaults(environment()),
     );
   }
-}
-
-/** The one place that connects. */
-function open(merged: Merged, options: ConnectOptions): Promise<Session> {
-  const target = formatConnectionString(merged.target, { style: "keyword", withSecrets: true });
-  return connect(target, { ...options, parameters: merged.runTime });
 }
 
 /** Without the bridge's own option, which connect() does not know. */

@@ -2,8 +2,8 @@ import { ConfigError, PgHandshakeError, UsageError } from "../errors.ts";
 import { CancelKey } from "../handshake/cancel_key.ts";
 import type { AttemptTarget } from "../plan/attempts.ts";
 import { bringCancel, CANCEL_TIMEOUT_MS } from "./cancel_over.ts";
+import { circumstancesOnce } from "./circumstances.ts";
 import type { Clock } from "./clock.ts";
-import { circumstancesOf } from "./connect.ts";
 import { addressesOf, type Circumstances, type Failure, type Route } from "./establish.ts";
 import { type Arrival, Journey } from "./journey.ts";
 import type { ConnectOptions, Target } from "./options.ts";
@@ -39,7 +39,7 @@ export interface CancelOptions
  */
 export async function cancel(options: CancelOptions): Promise<void> {
   const key = keyOf(options);
-  const circumstances = await circumstancesOf(options.target, options, performance.now());
+  const circumstances = await circumstancesOnce(options.target, options);
   const { settings } = circumstances;
   if (settings.hosts.length !== 1) {
     throw new ConfigError(

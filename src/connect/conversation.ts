@@ -66,18 +66,23 @@ export class Conversation {
   /**
    * Runs one query; the caller waits for its end before it runs another.
    *
-   * @param encoded The statements.
+   * @param encoded The statements; undefined if they were sent with the start-up.
    * @param query What takes the answer; `query.error` says afterwards whether a statement failed.
    * @param isFull Whether rows should be taken before more of them are read; call `wake()` once it is false again.
    * @throws What ended the session, if it ended.
    */
-  run(encoded: EncodedQuery, query: SimpleQuery, isFull: () => boolean): Promise<void> {
-    const { text, octets } = encoded;
+  run(
+    encoded: EncodedQuery | undefined,
+    query: SimpleQuery,
+    isFull: () => boolean,
+  ): Promise<void> {
     const over = new Promise<void>((resolve, reject) => {
       this.#running = { query, isFull, resolve, reject };
     });
     this.start();
     this.wake();
+    if (encoded === undefined) return over;
+    const { text, octets } = encoded;
     // A server that ended the session may have done so before: its last word is still to be read.
     this.#stream.send({ type: "Query", text }, octets).catch((failure) => this.#lost(failure));
     return over;

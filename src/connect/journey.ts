@@ -1,5 +1,6 @@
 import { type AttemptReport, ConfigError, ConnectionError, PgHandshakeError } from "../errors.ts";
 import { ConnectError } from "./connect_error.ts";
+import { WrongGuess } from "../handshake/early.ts";
 import { type AttemptTarget, ConnectionPlan, type ResolveTarget } from "../plan/attempts.ts";
 import type { Chance } from "../plan/shuffle.ts";
 import type { Settings } from "../settings/resolve.ts";
@@ -226,11 +227,13 @@ const randomBelow: Chance = (below) => {
 };
 
 /**
- * One attempt throws its own error; several throw them all. A connection that only asked for the source of tokens is
- * none.
+ * One attempt throws its own error; several throw them all. What was guessed and began anew is one attempt, and so is
+ * what only asked for the source of tokens.
  */
 function failureOf(attempts: readonly AttemptReport[]): PgHandshakeError | ConnectError {
-  const [only, ...others] = attempts.filter(({ error }) => !(error instanceof TokenWanted));
+  const [only, ...others] = attempts.filter(({ error }) =>
+    !(error instanceof WrongGuess || error instanceof TokenWanted)
+  );
   if (only?.error === undefined || others.length > 0) return new ConnectError(attempts);
   Object.defineProperty(only.error, "attempts", {
     value: attempts,

@@ -124,6 +124,19 @@ export type ConnectEventKind =
   | { readonly type: "ready" }
   | Extract<HandshakeEvent, { type: "message" }>;
 
+/** Statements to run as soon as possible. */
+export interface FirstQuery {
+  /** One or more statements, as `Session.query()` takes them. */
+  readonly text: string;
+  /**
+   * Over which channels they may leave before the server is ready, together with our last message. Whoever answers
+   * there gets to read them before it has proved that it knows the password. `trusted-channel`, the default: TLS with
+   * sslmode=verify-full, a Unix socket, loopback. `any-channel`: plaintext and unverified TLS as well. `none`: they
+   * wait until the server is ready.
+   */
+  readonly earlyOn?: "trusted-channel" | "any-channel" | "none";
+}
+
 /** What a connection string cannot say. */
 export interface ConnectOptions {
   /** The password, or who to ask for it; goes before the target's own. */
@@ -160,6 +173,13 @@ export interface ConnectOptions {
   readonly resolve?: (host: string) => Promise<readonly string[]>;
   /** Opens the sockets in place of the runtime's own adapters. */
   readonly adapter?: Adapter;
+  /**
+   * Statements to run first; their results come by `Session.firstResult`. They leave together with our last message of
+   * the start-up where the channel allows it, which saves a round trip, and right after it otherwise. They are sent once
+   * at most: after a connection that broke, nothing is tried again. Where `target_session_attrs` wants a certain kind of
+   * server they are sent only to one that is accepted.
+   */
+  readonly firstQuery?: string | FirstQuery;
   /** A NoticeResponse of the server, at any time; its text is the server's. A callback that throws ends the session. */
   readonly onNotice?: (notice: NoticeFields) => void;
   /** A NotificationResponse, at any time, also while nothing is asked. */

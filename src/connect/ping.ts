@@ -1,5 +1,5 @@
 import { ConfigError, type PgHandshakeError } from "../errors.ts";
-import { circumstancesOf } from "./connect.ts";
+import { circumstancesOnce } from "./circumstances.ts";
 import { establish, type Failure } from "./establish.ts";
 import { Journey } from "./journey.ts";
 import type { ConnectOptions, Target } from "./options.ts";
@@ -27,7 +27,7 @@ export async function ping(
   options: Pick<ConnectOptions, "signal" | "resolve" | "adapter" | "onEvent"> = {},
 ): Promise<PingStatus> {
   try {
-    const circumstances = await circumstancesOf(target, options, performance.now());
+    const circumstances = await circumstancesOnce(target, options);
     const settings = {
       ...circumstances.settings,
       password: undefined,

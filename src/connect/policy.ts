@@ -3,13 +3,14 @@ import type { ChannelFacts } from "../auth/channel.ts";
 import type { AuthPolicy } from "../auth/gate.ts";
 import type { AttemptTarget } from "../plan/attempts.ts";
 import type { Circumstances } from "./establish.ts";
+import { isLinux } from "./host.ts";
 
 /** Above it a server could keep this processor busy for as long as it likes (CVE-2026-42198 elsewhere). */
 const DEFAULT_MAX_SCRAM_ITERATIONS = 100_000;
 
 /** What the gate judges one attempt by. */
 export function policyFor(target: AttemptTarget, circumstances: Circumstances): AuthPolicy {
-  const { settings, options, tls, host } = circumstances;
+  const { settings, options, tls } = circumstances;
   const { requireAuth } = settings;
   return {
     allowed: requireAuth.allowed,
@@ -26,7 +27,7 @@ export function policyFor(target: AttemptTarget, circumstances: Circumstances): 
     },
     oauth: circumstances.tokens.policy,
     allowLegacyAuth: legacyMethods(options.allowLegacyAuth ?? []),
-    kernelCredentials: target.host.kind === "unix" && host.isLinux,
+    kernelCredentials: target.host.kind === "unix" && isLinux,
     serverName: target.host.host,
   };
 }

@@ -24,6 +24,8 @@ export interface QueryRunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Whether its rows should be taken before more are read; never, unless given. */
   isFull?(): boolean;
+  /** Whether it was sent with the start-up already, so that only its answer is to be read; it was not, unless given. */
+  readonly sent?: boolean;
 }
 
 /** The queries of a session, one after the other. */
@@ -68,7 +70,7 @@ export class QueryQueue {
 
   async #run(text: string, sink: ResultSink, options: QueryRunOptions): Promise<void> {
     const { conversation, assertOpen, cancel, abandon } = this.#surroundings;
-    const { signal, isFull = () => false } = options;
+    const { signal, isFull = () => false, sent = false } = options;
     assertOpen();
     const encoded = encodeQuery(text);
     const query = new SimpleQuery(sink);
@@ -81,7 +83,7 @@ export class QueryQueue {
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
-      await conversation.run(encoded, query, isFull);
+      await conversation.run(sent ? undefined : encoded, query, isFull);
     } finally {
       signal?.removeEventListener("abort", onAbort);
       // A cancel that is on its way must not hit the next query.

@@ -12,6 +12,7 @@ import { Conversation } from "./conversation.ts";
 import { DetachedSession } from "./detached.ts";
 import type { Circumstances, Established, Route } from "./establish.ts";
 import type { EventStream } from "./event_stream.ts";
+import { firstQueryText } from "./first_query.ts";
 import { MessageStream } from "./message_stream.ts";
 import type { Notification, ParameterChange } from "./options.ts";
 import { QueryQueue } from "./query_queue.ts";
@@ -63,6 +64,13 @@ export class Session implements AsyncDisposable {
    */
   readonly closed: Promise<PgHandshakeError | undefined>;
 
+  /**
+   * The results of the option `firstQuery`, as `query()` gives them; undefined if there was none. They come after the
+   * server has proved who it is and was ready. A statement that fails does not end the session, and a rejection nobody
+   * looks at does no harm.
+   */
+  readonly firstResult: Promise<readonly QueryResult[]> | undefined;
+
   /** Called by `connect()`. */
   constructor(
     established: Established,
@@ -96,6 +104,12 @@ export class Session implements AsyncDisposable {
       cancel: () => this.cancel(),
       abandon: (error) => this.#abandon(error),
     });
+    const text = firstQueryText(options.firstQuery);
+    this.firstResult = text === undefined
+      ? undefined
+      : this.#first(text, start.early.query === "sent");
+    // It is the caller's to look at, who may not care.
+    this.firstResult?.catch(() => undefined);
     // Whoever takes the session over at once gets what came behind ReadyForQuery, unread.
     soon(() => this.#conversation.start());
   }
@@ -298,6 +312,12 @@ export class Session implements AsyncDisposable {
       address: this.address,
       transactionStatus: this.transactionStatus,
     }, unread);
+  }
+
+  async #first(text: string, sent: boolean): Promise<readonly QueryResult[]> {
+    const collector = new Collector();
+    await this.#queue.run(text, collector, { sent });
+    return collector.results;
   }
 
   #release(error: unknown): void {

@@ -50,6 +50,8 @@ export interface AttemptTarget {
   readonly withoutApplicationName: boolean;
   /** True where the server has said before where bearer tokens come from. */
   readonly withToken: boolean;
+  /** True where nothing may be sent before the server asks for it, because that went wrong at this address. */
+  readonly withoutGuess: boolean;
 }
 
 /** `prefer-standby` goes over all hosts twice. */
@@ -64,6 +66,7 @@ interface Place {
   readonly encryption: number;
   readonly withoutApplicationName: boolean;
   readonly withToken: boolean;
+  readonly withoutGuess: boolean;
 }
 
 type State =
@@ -221,8 +224,9 @@ export class ConnectionPlan {
       do: "attempt",
       host,
       address,
-      // A second encryption, or a second try without the name or with a token, is for the address that answered the first.
-      otherAddresses: place.encryption > 0 || place.withoutApplicationName || place.withToken
+      // A second encryption, or a second try without something, is for the address that answered the first.
+      otherAddresses: place.encryption > 0 || place.withoutApplicationName || place.withoutGuess ||
+          place.withToken
         ? []
         : others.filter((other) => other !== undefined),
       encryption,
@@ -230,6 +234,7 @@ export class ConnectionPlan {
       wants: wantedIn(place.pass, this.#settings.targetSessionAttrs ?? "any"),
       withoutApplicationName: place.withoutApplicationName,
       withToken: place.withToken,
+      withoutGuess: place.withoutGuess,
     };
   }
 
@@ -252,6 +257,10 @@ export class ConnectionPlan {
         return place.withToken
           ? { at: "done" }
           : { at: "address", place: { ...place, withToken: true } };
+      case "same-without-guess":
+        return place.withoutGuess
+          ? { at: "done" }
+          : { at: "address", place: { ...place, withoutGuess: true } };
       case "address":
         return place.address + 1 < place.addresses.length
           ? {
@@ -262,6 +271,7 @@ export class ConnectionPlan {
               encryption: 0,
               withoutApplicationName: false,
               withToken: false,
+              withoutGuess: false,
             },
           }
           : nextHost;
@@ -286,6 +296,7 @@ function firstPlace(
     encryption: 0,
     withoutApplicationName: false,
     withToken: false,
+    withoutGuess: false,
   };
 }
 

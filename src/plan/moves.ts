@@ -12,8 +12,9 @@ export interface Outcome {
    * any phase; `tls-refused` the server said `N` and plaintext was not allowed; `tls-failed` the TLS handshake itself
    * broke, which does **not** include a certificate, name or ALPN check that the settings asked for; `closed` the peer
    * ended or reset the stream; `server` an ErrorResponse; `session-attrs` the session is not what target_session_attrs
-   * wants, or did not tell; `token-wanted` the server said where bearer tokens come from, and one is at hand now;
-   * `other` everything else, those checks included.
+   * wants, or did not tell; `wrong-guess` the server did not ask for what was answered before it asked; `token-wanted`
+   * the server said where bearer tokens come from, and one is at hand now; `other` everything else, those checks
+   * included.
    */
   readonly error:
     | "resolve"
@@ -26,6 +27,7 @@ export interface Outcome {
     | "server"
     | "session-attrs"
     | "token-wanted"
+    | "wrong-guess"
     | "other";
   /** The five characters of the ErrorResponse. */
   readonly sqlState?: string;
@@ -35,12 +37,18 @@ export interface Outcome {
   readonly credentialsSent: boolean;
   /** Whether the server had asked for an authentication (AuthenticationOk is no question). */
   readonly sawAuthRequest: boolean;
+  /** Whether a statement of the user's had been written on this connection; not if absent. */
+  readonly statementSent?: boolean;
 }
 
-/** Where a failure leads: libpq's RECON, ADDR, HOST and FAIL, and once more without application_name or with a token. */
+/**
+ * Where a failure leads: libpq's RECON, ADDR, HOST and FAIL, once more without application_name, and once more without
+ * a guess or with a token.
+ */
 export type Move =
   | "encryption"
   | "same-without-name"
+  | "same-without-guess"
   | "same-with-token"
   | "address"
   | "host"
@@ -79,7 +87,10 @@ export function moveAfter(
   tried: Encryption | undefined,
   other: Encryption | undefined,
 ): Move {
+  if (mayHaveRun(outcome)) return "stop";
   switch (outcome.error) {
+    case "wrong-guess":
+      return "same-without-guess";
     case "resolve":
     case "unreachable":
       return "host";
@@ -101,6 +112,15 @@ export function moveAfter(
     case "other":
       return "stop";
   }
+}
+
+/**
+ * Whether a statement may have been run although we did not hear of it: then nothing may be tried again. A server that
+ * refuses us before it is ready, or asks for what was not expected, has not run it.
+ */
+function mayHaveRun(outcome: Outcome): boolean {
+  return outcome.statementSent === true && outcome.error !== "server" &&
+    outcome.error !== "wrong-guess";
 }
 
 function afterServerError(

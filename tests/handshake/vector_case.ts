@@ -7,6 +7,7 @@ import type { Encryption, ErrorCode, Phase } from "../../src/errors.ts";
 import type { CancelConfig } from "../../src/handshake/cancel.ts";
 import { CancelKey } from "../../src/handshake/cancel_key.ts";
 import type { ClientConfig } from "../../src/handshake/client_state.ts";
+import type { EarlyQuery, ExpectedRequest } from "../../src/handshake/early.ts";
 import { parseRequireAuth } from "../../src/settings/require_auth.ts";
 import { type BackendMessage, encodeBackend } from "../../src/wire/backend.ts";
 import { certificateDer } from "../support/certificates.ts";
@@ -35,6 +36,9 @@ export interface CaseConfig {
   readonly token?: string;
   readonly allowLegacyAuth?: readonly string[];
   readonly kernelCredentials?: boolean;
+  /** The channel and the mechanisms of the last time. */
+  readonly expected?: ExpectedRequest;
+  readonly firstQuery?: EarlyQuery;
   /** A text as it is, or "hex:...". */
   readonly password?: string;
   /** For cancels. */
@@ -154,6 +158,8 @@ export function clientConfig(config: CaseConfig = {}, traced = true): ClientConf
     channel: { kind: "plain", local: config.local ?? false },
     clientNonce: CLIENT_NONCE,
     traced,
+    expected: config.expected,
+    firstQuery: config.firstQuery,
   };
 }
 

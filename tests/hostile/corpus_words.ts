@@ -74,7 +74,8 @@ function tokenStatus(text: string): Uint8Array {
   return encodeBackend({ type: "AuthenticationSASLContinue", data: octets(`text:${text}`) });
 }
 
-function octetsOf(word: Word, gs2: Gs2): Uint8Array {
+/** A word as the server writes it; the final ones fit what client-first said. */
+export function octetsOf(word: Word, gs2: Gs2): Uint8Array {
   const final = (text: string): Uint8Array =>
     encodeBackend({ type: "AuthenticationSASLFinal", data: octets(`text:${text}`) });
   switch (word) {
