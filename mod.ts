@@ -21,6 +21,8 @@ export type { ConnectorOptions } from "./src/connect/connector.ts";
 export type { ConnectorStatistics, Pipelining } from "./src/connect/memory.ts";
 export type { EndpointName, LearnedEndpoint } from "./src/connect/endpoints.ts";
 export type {
+  BearerTokenContext,
+  BearerTokenSource,
   ConnectEvent,
   ConnectEventKind,
   ConnectOptions,
@@ -77,6 +79,8 @@ export { resolveSettings } from "./src/settings/resolve.ts";
 export type { Settings, SettingsContext } from "./src/settings/resolve.ts";
 export type { ConnectionParameters } from "./src/settings/parse.ts";
 export type { ChannelFacts, TlsFacts, TlsVersion, Verification } from "./src/auth/channel.ts";
+export type { LegacyAuth } from "./src/auth/legacy.ts";
+export { Secret } from "./src/settings/secret.ts";
 export type { Admission } from "./src/auth/gate.ts";
 export type { ColumnDescription } from "./src/wire/query.ts";
 export type { NoticeFields } from "./src/wire/notice.ts";

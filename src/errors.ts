@@ -49,6 +49,9 @@ const SQLSTATE_OF: Readonly<Record<ErrorCode, string>> = {
   "scram-limit": "28000",
   "password-missing": "28000",
   "password-unavailable": "28000",
+  "token-missing": "28000",
+  "token-unavailable": "28000",
+  "issuer-mismatch": "28000",
   "name-not-found": "08001",
   "dial-failed": "08001",
   "tls-refused": "08004",
@@ -83,6 +86,9 @@ export type ErrorCode =
   | "scram-limit"
   | "password-missing"
   | "password-unavailable"
+  | "token-missing"
+  | "token-unavailable"
+  | "issuer-mismatch"
   | "name-not-found"
   | "dial-failed"
   | "tls-refused"
@@ -236,7 +242,10 @@ export type PolicyCode =
   | "server-not-verified"
   | "scram-limit"
   | "password-missing"
-  | "password-unavailable";
+  | "password-unavailable"
+  | "token-missing"
+  | "token-unavailable"
+  | "issuer-mismatch";
 
 /** Our side refused to go on: what the server asked for may not, or cannot, be answered. */
 export class PolicyError extends PgHandshakeError {

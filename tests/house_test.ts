@@ -15,6 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   settings: [],
   plan: ["settings"],
   transport: [],
+  oauth: ["auth", "settings", "connect"],
   connect: ["wire", "auth", "handshake", "settings", "plan", "transport"],
   bridge: ["wire", "settings", "transport", "connect"],
 };

@@ -3,6 +3,8 @@ import type { AuthenticationMessage } from "../wire/authentication.ts";
 import type { ChannelFacts } from "./channel.ts";
 import { bindingOf, judgeTls } from "./gate_channel.ts";
 import type { Binding } from "./gate_channel.ts";
+import { judgeDiscovery, type OAuthDiscovery } from "./oauth_discovery.ts";
+import type { TokenStatus } from "./oauthbearer.ts";
 import { challengeFor } from "./gate_request.ts";
 import type { Challenge, ScramChallenge } from "./gate_request.ts";
 import type { AuthenticationRequest } from "./methods.ts";
@@ -10,7 +12,7 @@ import { checkPolicy, forbidden, refused } from "./policy.ts";
 import type { AuthPolicy } from "./policy.ts";
 import { VerifiedServer } from "./scram.ts";
 
-export type { Challenge, ScramChallenge } from "./gate_request.ts";
+export type { Challenge, OAuthChallenge, ScramChallenge } from "./gate_request.ts";
 export type { AuthMethod } from "./methods.ts";
 export type { AuthPolicy, TlsPolicy } from "./policy.ts";
 
@@ -19,6 +21,9 @@ export type Evidence =
   | { readonly method: "none" }
   | { readonly method: "password" }
   | { readonly method: "md5" }
+  | { readonly method: "crypt" }
+  | { readonly method: "scm" }
+  | { readonly method: "oauth" }
   | { readonly method: "scram-sha-256"; readonly server: VerifiedServer };
 
 type State =
@@ -196,6 +201,22 @@ export class Gate {
       );
     }
     this.#state = { at: "deriving", challenge: state.challenge, binding: state.binding };
+  }
+
+  /**
+   * Judges where the server wants bearer tokens from, after it was asked without one.
+   *
+   * @throws {PolicyError} `issuer-mismatch` or `token-unavailable`.
+   * @throws {UsageError} If the request was not answered with OAUTHBEARER.
+   */
+  judgeTokenSource(told: TokenStatus): OAuthDiscovery {
+    const { at } = this.#state;
+    const { oauth } = this.#policy;
+    if (at !== "answering" || this.#state.challenge.kind !== "oauth" || oauth === undefined) {
+      throw this.#outOfOrder("judgeTokenSource");
+    }
+    this.#state = { at: "refused" };
+    return judgeDiscovery(oauth, told);
   }
 
   /**

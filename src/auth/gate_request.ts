@@ -2,6 +2,7 @@ import { ProtocolError } from "../errors.ts";
 import type { PolicyError } from "../errors.ts";
 import { showTexts } from "./display.ts";
 import type { Binding } from "./gate_channel.ts";
+import { type LegacyChallenge, legacyChallenge } from "./gate_legacy.ts";
 import { methodFacts } from "./methods.ts";
 import type { AuthenticationRequest } from "./methods.ts";
 import { forbidden, refused } from "./policy.ts";
@@ -12,7 +13,15 @@ import type { Gs2Header, ScramMechanism } from "./scram.ts";
 export type Challenge =
   | { readonly kind: "password" }
   | { readonly kind: "md5"; readonly salt: Uint8Array }
+  | LegacyChallenge
+  | OAuthChallenge
   | ScramChallenge;
+
+/** Answer with OAUTHBEARER. */
+export interface OAuthChallenge {
+  /** Says that it is OAUTHBEARER. */
+  readonly kind: "oauth";
+}
 
 /** Answer with SCRAM: what a ScramExchange is made from, but for the nonce. */
 export interface ScramChallenge {
@@ -49,7 +58,7 @@ export function challengeFor(
   const facts = methodFacts(request);
   switch (request.type) {
     case "AuthenticationSASL":
-      return chooseMechanism(policy, request.mechanisms, channel.binding);
+      return chooseMechanism(policy, request.mechanisms, channel);
     case "AuthenticationSASLContinue":
     case "AuthenticationSASLFinal":
       throw new ProtocolError(`Cannot answer ${request.type}: no SASL exchange has begun`, {
@@ -67,6 +76,11 @@ export function challengeFor(
     );
   }
   switch (request.type) {
+    case "AuthenticationKerberosV4":
+    case "AuthenticationKerberosV5":
+    case "AuthenticationCryptPassword":
+    case "AuthenticationSCMCredential":
+      return legacyChallenge(policy, request, channel);
     case "AuthenticationMD5Password":
       return { kind: "md5", salt: request.salt.slice() };
     case "AuthenticationCleartextPassword":
@@ -89,13 +103,16 @@ export function challengeFor(
 
 /**
  * Chooses among the offered mechanisms, after `require_auth` has taken away what it forbids (libpq
- * chooses first, and then fails). Names are compared exactly; unknown ones are skipped.
+ * chooses first, and then fails). Names are compared exactly; unknown ones are skipped. As in libpq,
+ * a mechanism that can be bound comes before all others, and otherwise the first of the server's
+ * list that we can answer.
  */
 function chooseMechanism(
   policy: AuthPolicy,
   mechanisms: readonly string[],
-  binding: Binding,
-): ScramChallenge {
+  channel: JudgedChannel,
+): ScramChallenge | OAuthChallenge {
+  const { binding } = channel;
   const scramAllowed = policy.allowed.has("scram-sha-256");
   const oauthAllowed = policy.allowed.has("oauth");
   const plain = mechanisms.includes("SCRAM-SHA-256");
@@ -112,6 +129,11 @@ function chooseMechanism(
         "something between has removed the encryption",
     );
   }
+  if (oauth && oauthAllowed && policy.oauth !== undefined && policy.channelBinding !== "require") {
+    const scramFirst = scramAllowed && (binding.kind === "ready" && plus ||
+      mechanisms.find((one) => one === "SCRAM-SHA-256" || one === "OAUTHBEARER") !== "OAUTHBEARER");
+    if (!scramFirst) return chooseOAuth(policy, channel);
+  }
   if (scramAllowed && (plain || plus)) return chooseScram(policy, { plain, plus }, binding);
   if ((plain || plus || oauth) && !(oauth && oauthAllowed)) throw forbidden(policy, offer);
   if (policy.channelBinding === "require") throw notOffered(policy);
@@ -120,6 +142,20 @@ function chooseMechanism(
     "auth-unsupported",
     `none of the server's SASL authentication mechanisms are supported (${showTexts(mechanisms)})`,
     { hint: methodFacts({ type: "AuthenticationSASL", mechanisms }).advice },
+  );
+}
+
+/**
+ * Whoever reads a bearer token can use it: it goes where a password in clear may go, and so does the
+ * question for one.
+ */
+function chooseOAuth(policy: AuthPolicy, channel: JudgedChannel): OAuthChallenge {
+  if (channel.confidential || policy.allowCleartextPassword) return { kind: "oauth" };
+  throw refused(
+    policy,
+    "cleartext-forbidden",
+    "server requested a bearer token (OAUTHBEARER) over a connection that is not encrypted",
+    { hint: "Use TLS (sslmode=require or better), or allow it with allowCleartextPassword" },
   );
 }
 

@@ -108,8 +108,8 @@ const METHODS: Readonly<Record<AuthenticationRequest["type"], MethodFacts>> = {
     requested: "server requested SASL authentication",
     word: undefined,
     spoken: true,
-    advice: 'Check the line of pg_hba.conf that applies ("oauth" offers OAUTHBEARER): ' +
-      `this client speaks ${SPEAKABLE}`,
+    advice: 'Check the line of pg_hba.conf that applies ("oauth" offers OAUTHBEARER, which takes ' +
+      `the option "bearerToken"): this client speaks ${SPEAKABLE}`,
   },
   AuthenticationSASLContinue: {
     method: "SASL",

@@ -27,12 +27,27 @@ export { readCertificate } from "./certificate.ts";
 export type { Certificate } from "./certificate.ts";
 export type { ChannelFacts, TlsFacts, TlsVersion, Verification } from "./channel.ts";
 export { tlsServerEndPoint } from "./channel_binding.ts";
+export { cryptPassword } from "./des_crypt.ts";
 export { equalOctets } from "./constant_time.ts";
 export { Admission, Gate } from "./gate.ts";
-export type { AuthPolicy, Challenge, Evidence, ScramChallenge, TlsPolicy } from "./gate.ts";
+export type {
+  AuthPolicy,
+  Challenge,
+  Evidence,
+  OAuthChallenge,
+  ScramChallenge,
+  TlsPolicy,
+} from "./gate.ts";
+export type { LegacyChallenge } from "./gate_legacy.ts";
+export { legacyMethods } from "./legacy.ts";
+export type { LegacyAuth } from "./legacy.ts";
 export { md5Password } from "./md5.ts";
 export { methodFacts } from "./methods.ts";
 export type { AuthenticationRequest, AuthMethod, MethodFacts } from "./methods.ts";
+export { judgeDiscovery, knownDiscovery } from "./oauth_discovery.ts";
+export type { OAuthDiscovery, OAuthPolicy } from "./oauth_discovery.ts";
+export { bearerDismissal, bearerResponse, bearerToken, readTokenStatus } from "./oauthbearer.ts";
+export type { TokenStatus } from "./oauthbearer.ts";
 export { saslprep } from "./saslprep.ts";
 export { scramKeys } from "./scram_keys.ts";
 export type { ScramKeys } from "./scram_keys.ts";

@@ -2,7 +2,9 @@ import { ConfigError, PolicyError, UsageError } from "../errors.ts";
 import type { ErrorDetails, PolicyCode } from "../errors.ts";
 import type { Verification } from "./channel.ts";
 import { showText } from "./display.ts";
+import type { LegacyAuth } from "./legacy.ts";
 import type { AuthMethod } from "./methods.ts";
+import type { OAuthPolicy } from "./oauth_discovery.ts";
 
 /** What TLS must prove before the session begins. */
 export interface TlsPolicy {
@@ -33,6 +35,12 @@ export interface AuthPolicy {
   readonly maxScramIterations: number;
   /** The least SCRAM iterations; 1 takes what every server may ask for. */
   readonly minScramIterations: number;
+  /** Which issuer of bearer tokens is trusted; undefined if there is nobody to ask for a token. */
+  readonly oauth?: OAuthPolicy | undefined;
+  /** Historic methods that may be answered; none unless given. */
+  readonly allowLegacyAuth?: ReadonlySet<LegacyAuth>;
+  /** Whether the kernel tells the other end of the socket who we are, as Linux does over Unix sockets (unix(7)). */
+  readonly kernelCredentials?: boolean;
   /** What TLS must prove; undefined if TLS is not used by policy. */
   readonly tls: TlsPolicy | undefined;
   /** The server as the user knows it, for messages. */

@@ -2,6 +2,7 @@ import { PgHandshakeError, PolicyError } from "../errors.ts";
 import type { Answer, AnswerRequest } from "../handshake/step.ts";
 import { Secret } from "../settings/secret.ts";
 import type { Clock } from "./clock.ts";
+import type { BearerTokens } from "./bearer.ts";
 import type { PasswordContext, PasswordSource } from "./options.ts";
 import type { FilePassword } from "./password_file.ts";
 import type { ScramKeyCache } from "./scram_key_cache.ts";
@@ -12,6 +13,8 @@ export interface SecretSources {
   readonly scramClientKey: Secret | undefined;
   readonly scramServerKey: Secret | undefined;
   readonly context: Omit<PasswordContext, "method" | "signal">;
+  /** Where bearer tokens come from. */
+  readonly tokens: BearerTokens;
   /** Looks into the password file; asked if there is no other password. */
   fromFile(): Promise<FilePassword | undefined>;
   /** Derives SCRAM keys, and keeps them. */
@@ -57,6 +60,10 @@ export class Answerer {
    * @throws {ConnectionError} If a bound of the clock is reached meanwhile.
    */
   async answer(request: AnswerRequest): Promise<Answer> {
+    if (request.want === "bearer-token") {
+      const { tokens, context } = this.#sources;
+      return { kind: "bearer-token", token: await tokens.give(context, this.#clock) };
+    }
     if (request.want === "scram-keys") {
       const { scramClientKey, scramServerKey } = this.#sources;
       if (scramClientKey !== undefined && scramServerKey !== undefined) {
@@ -117,6 +124,7 @@ export class Answerer {
 const METHOD_TEXT: Readonly<Record<PasswordContext["method"], string>> = {
   "password": "AuthenticationCleartextPassword",
   "md5": "AuthenticationMD5Password",
+  "crypt": "AuthenticationCryptPassword",
   "scram-sha-256": "AuthenticationSASL, SCRAM-SHA-256",
 };
 

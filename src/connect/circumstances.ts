@@ -1,3 +1,5 @@
+import { legacyMethods } from "../auth/legacy.ts";
+import { tokensOf } from "./bearer.ts";
 import { abortError } from "./clock.ts";
 import type { Circumstances } from "./establish.ts";
 import { checkFirstQuery } from "./first_query.ts";
@@ -23,13 +25,15 @@ export async function circumstancesOf(
 ): Promise<Circumstances> {
   const { onEvent, signal } = options;
   checkFirstQuery(options.firstQuery);
+  legacyMethods(options.allowLegacyAuth ?? []);
   if (signal?.aborted) throw abortError(signal, "settings");
   const settled = await settling.settle(options);
   if (signal?.aborted) throw abortError(signal, "settings");
   const emit = onEvent === undefined
     ? undefined
     : (event: ConnectEventKind): void => onEvent({ at: performance.now() - began, ...event });
-  return { ...settled, options, memory, emit };
+  const tokens = tokensOf(options.bearerToken, settled.settings, host);
+  return { ...settled, options, memory, tokens, emit };
 }
 
 /**

@@ -73,6 +73,7 @@ function answered<Result>(machine: Machine<Result>, answer: Answer): Step<Result
     return machine.answer(answer);
   } finally {
     if (answer.kind === "password") answer.password.fill(0);
+    if (answer.kind === "bearer-token") answer.token?.fill(0);
     if (answer.kind === "scram-keys") wipeScramKeys(answer.keys);
   }
 }

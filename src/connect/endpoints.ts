@@ -52,8 +52,8 @@ export class EndpointMemory {
     const learned = this.#learned.get(keyOf(name));
     if (learned === undefined) return undefined;
     const { channel, method, mechanisms } = learned;
-    // A password is never sent before it is asked for, so there is nothing to expect where one was asked for.
-    if (method !== "none" && mechanisms.length === 0) return undefined;
+    // A password or a token is never sent before it is asked for, so there is nothing to expect where one was.
+    if (method !== "none" && method !== "scram-sha-256") return undefined;
     return { channel, mechanisms };
   }
 

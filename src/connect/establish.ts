@@ -3,6 +3,7 @@ import type { AuthPolicy } from "../auth/gate.ts";
 import { ConnectionError, type Encryption, PgHandshakeError } from "../errors.ts";
 import { ClientHandshake } from "../handshake/client.ts";
 import type { SessionStart } from "../handshake/client_state.ts";
+import { TokenWanted } from "../handshake/token_wanted.ts";
 import { type ExpectedRequest, WrongGuess } from "../handshake/early.ts";
 import { ServerError } from "../handshake/server_error.ts";
 import type { AttemptTarget } from "../plan/attempts.ts";
@@ -11,6 +12,7 @@ import { socketPath } from "../settings/hosts.ts";
 import type { Adapter, Address, TlsRequest, Transport } from "../transport/transport.ts";
 import { socketOptionsOf } from "./adapters.ts";
 import { Answerer } from "./answers.ts";
+import type { BearerTokens, TokenPlace } from "./bearer.ts";
 import type { Clock } from "./clock.ts";
 import { deliver } from "./deliver.ts";
 import { dial, type DialFailure, type DialResult } from "./dial.ts";
@@ -30,6 +32,8 @@ export interface Circumstances extends Settled {
   readonly options: ConnectOptions;
   /** What connections before this one learned. */
   readonly memory: Memory;
+  /** Where bearer tokens come from. */
+  readonly tokens: BearerTokens;
   /** Takes events; undefined if nobody listens. */
   readonly emit: ((event: ConnectEventKind) => void) | undefined;
 }
@@ -89,7 +93,7 @@ export async function establish(
   } catch (error) {
     attempt.abandon();
     if (!(error instanceof PgHandshakeError)) throw error;
-    return attempt.failure(error);
+    return attempt.failure(error instanceof TokenWanted ? await attempt.fetchToken(error) : error);
   }
 }
 
@@ -99,6 +103,7 @@ class Attempt {
   readonly #circumstances: Circumstances;
   readonly #clock: Clock;
   readonly #answerer: Answerer;
+  readonly #place: TokenPlace;
   #transport: Transport | undefined;
   #address: Address | undefined;
   #racing = false;
@@ -112,16 +117,18 @@ class Attempt {
     this.#circumstances = circumstances;
     this.#clock = clock;
     const { settings, options, passwordFiles, memory } = circumstances;
+    this.#place = {
+      host: target.host.host,
+      port: target.host.port,
+      user: settings.user,
+      database: settings.dbname,
+    };
     this.#answerer = new Answerer({
       password: options.password ?? settings.password,
       scramClientKey: settings.scramClientKey,
       scramServerKey: settings.scramServerKey,
-      context: {
-        host: target.host.host,
-        port: target.host.port,
-        user: settings.user,
-        database: settings.dbname,
-      },
+      context: this.#place,
+      tokens: circumstances.tokens,
       fromFile: () => passwordFiles.find(target.host, settings),
       keys: memory.keys,
     }, clock);
@@ -155,6 +162,18 @@ class Attempt {
   /** Releases what is open. */
   abandon(): void {
     this.#transport?.close();
+  }
+
+  /** With the socket closed, gets the token for the next connection; what keeps it away is the error then. */
+  async fetchToken(wanted: TokenWanted): Promise<PgHandshakeError> {
+    try {
+      this.#circumstances.emit?.({ type: "token-requested", discovered: true });
+      await this.#circumstances.tokens.fetch(wanted.discovery, this.#place, this.#clock);
+      return wanted;
+    } catch (error) {
+      if (!(error instanceof PgHandshakeError)) throw error;
+      return error;
+    }
   }
 
   failure(cause: PgHandshakeError): Failure {
@@ -269,9 +288,14 @@ class Attempt {
       clock: this.#clock,
       phase: () => machine.phase,
       answer: async (request) => {
-        emit?.({ type: "password-requested", method: request.method });
+        emit?.(
+          request.want === "bearer-token"
+            ? { type: "token-requested", discovered: this.#target.withToken }
+            : { type: "password-requested", method: request.method },
+        );
         const answer = await this.#answerer.answer(request);
-        this.#credentialsSent = true;
+        // A question for the source of tokens gives nothing away.
+        this.#credentialsSent = answer.kind !== "bearer-token" || answer.token !== undefined;
         return answer;
       },
       report: (event) => {

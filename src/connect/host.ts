@@ -88,6 +88,10 @@ const scope = globalThis as unknown as { Deno?: DenoRights; Bun?: unknown; proce
 const OWN_SOCKET_DIRECTORY = "/tmp";
 const PACKAGED_SOCKET_DIRECTORY = "/var/run/postgresql";
 
+/** Whether the kernel is Linux. */
+export const isLinux: boolean = scope.process?.platform === "linux" ||
+  scope.process?.platform === "android";
+
 /** The machine this runtime runs on. */
 export const host: Host = {
   platform: scope.process?.platform === "win32" ? "windows" : "posix",

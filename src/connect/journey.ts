@@ -5,6 +5,7 @@ import { type AttemptTarget, ConnectionPlan, type ResolveTarget } from "../plan/
 import type { Chance } from "../plan/shuffle.ts";
 import type { Settings } from "../settings/resolve.ts";
 import type { Address } from "../transport/transport.ts";
+import { TokenWanted } from "../handshake/token_wanted.ts";
 import { Clock } from "./clock.ts";
 import type { DialFailure } from "./dial.ts";
 import { addressesOf, type Circumstances, type Failure } from "./establish.ts";
@@ -225,9 +226,14 @@ const randomBelow: Chance = (below) => {
   return Math.floor((drawn / 2 ** 32) * below);
 };
 
-/** One attempt throws its own error; several throw them all. What was guessed and began anew is one attempt. */
+/**
+ * One attempt throws its own error; several throw them all. What was guessed and began anew is one attempt, and so is
+ * what only asked for the source of tokens.
+ */
 function failureOf(attempts: readonly AttemptReport[]): PgHandshakeError | ConnectError {
-  const [only, ...others] = attempts.filter(({ error }) => !(error instanceof WrongGuess));
+  const [only, ...others] = attempts.filter(({ error }) =>
+    !(error instanceof WrongGuess || error instanceof TokenWanted)
+  );
   if (only?.error === undefined || others.length > 0) return new ConnectError(attempts);
   Object.defineProperty(only.error, "attempts", {
     value: attempts,

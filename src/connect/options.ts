@@ -1,6 +1,8 @@
 import type { HandshakeEvent } from "../handshake/step.ts";
 import type { AttemptReport, PgHandshakeError } from "../errors.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
+import type { LegacyAuth } from "../auth/legacy.ts";
+import type { Secret } from "../settings/secret.ts";
 import type { NoticeFields } from "../wire/notice.ts";
 import type { Adapter } from "../transport/transport.ts";
 import type { ConnectionParameters } from "../settings/parse.ts";
@@ -27,7 +29,7 @@ export interface PasswordContext {
   /** And where. */
   readonly database: string;
   /** What the server asks for. */
-  readonly method: "password" | "md5" | "scram-sha-256";
+  readonly method: "password" | "md5" | "crypt" | "scram-sha-256";
   /** Fires when the connection no longer wants the password. */
   readonly signal: AbortSignal;
 }
@@ -37,6 +39,48 @@ export type PasswordSource =
   | string
   | Uint8Array
   | ((context: PasswordContext) => string | Uint8Array | Promise<string | Uint8Array>);
+
+/** What a callback for bearer tokens is told. No print of it shows a secret. */
+export interface BearerTokenContext {
+  /** The host as the target names it. */
+  readonly host: string;
+  /** Its port. */
+  readonly port: number;
+  /** Who logs in. */
+  readonly user: string;
+  /** And where. */
+  readonly database: string;
+  /**
+   * The issuer to trust: once its discovery document is known the one that document must name, before that
+   * `oauth_issuer` as it is set; undefined if it is not.
+   */
+  readonly issuer: string | undefined;
+  /** The address of the issuer's discovery document; undefined where neither `oauth_issuer` nor the server tells yet. */
+  readonly discoveryUrl: string | undefined;
+  /** The scope to ask for: `oauth_scope`, else what the server wants; undefined if neither is known. */
+  readonly scope: string | undefined;
+  /** `oauth_client_id`. */
+  readonly clientId: string | undefined;
+  /** `oauth_client_secret`; an empty one is a secret too. */
+  readonly clientSecret: Secret<string> | undefined;
+  /**
+   * Whether the server has been asked where tokens come from. If not, giving undefined makes `connect()` ask it, on a
+   * connection that ends before this callback is called once more.
+   */
+  readonly discovered: boolean;
+  /** Whether issuers may be reached by http: libpq's debug switch PGOAUTHDEBUG=UNSAFE is set. */
+  readonly allowHttp: boolean;
+  /** Fires when the connection no longer wants the token. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A bearer token (RFC 6750), or who to ask for it. A text is sent at once; a callback is asked first without a word of
+ * the server, and once more with it if it gave undefined.
+ */
+export type BearerTokenSource =
+  | string
+  | ((context: BearerTokenContext) => string | undefined | Promise<string | undefined>);
 
 /** An asynchronous message of another session (NOTIFY). */
 export interface Notification {
@@ -74,6 +118,8 @@ export type ConnectEventKind =
   | { readonly type: "dialed"; readonly remoteAddress: string | undefined }
   | { readonly type: "secured"; readonly channel: ChannelFacts }
   | { readonly type: "password-requested"; readonly method: PasswordContext["method"] }
+  /** `discovered`: whether the server has been asked where tokens come from. */
+  | { readonly type: "token-requested"; readonly discovered: boolean }
   | { readonly type: "failed"; readonly error: PgHandshakeError }
   | { readonly type: "ready" }
   | Extract<HandshakeEvent, { type: "message" }>;
@@ -95,13 +141,20 @@ export interface FirstQuery {
 export interface ConnectOptions {
   /** The password, or who to ask for it; goes before the target's own. */
   readonly password?: PasswordSource;
+  /** The OAuth token for servers that ask for OAUTHBEARER; without it that mechanism is not spoken. */
+  readonly bearerToken?: BearerTokenSource;
   /** Bounds the whole call, from name resolution to ReadyForQuery; firing releases the socket. */
   readonly signal?: AbortSignal;
   /**
-   * Lets a cleartext password go over an unencrypted network. Off unless given: without it cleartext goes only
-   * over TLS, Unix sockets and loopback.
+   * Lets a cleartext password, or a bearer token, go over an unencrypted network. Off unless given: without it they go
+   * only over TLS, Unix sockets and loopback.
    */
   readonly allowCleartextPassword?: boolean;
+  /**
+   * Historic methods to answer if a server asks for them: `crypt` (up to PostgreSQL 8.3; as good as cleartext), `scm`
+   * (up to 9.0, Unix sockets of Linux), `krb5` (up to 9.3; refused with its reason). None unless given.
+   */
+  readonly allowLegacyAuth?: readonly LegacyAuth[];
   /** The greatest SCRAM iteration count that is worked off; 100 000 unless given. */
   readonly maxScramIterations?: number;
   /** The least SCRAM iteration count that is accepted; 1 unless given, as in libpq. */

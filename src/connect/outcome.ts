@@ -1,4 +1,5 @@
 import { ConfigError, ConnectionError, type PgHandshakeError } from "../errors.ts";
+import { TokenWanted } from "../handshake/token_wanted.ts";
 import { WrongGuess } from "../handshake/early.ts";
 import type { Outcome } from "../plan/moves.ts";
 
@@ -8,6 +9,7 @@ export function outcomeOf(
   facts: Pick<Outcome, "tlsInUse" | "credentialsSent" | "sawAuthRequest" | "statementSent">,
 ): Outcome {
   const known = { phase: error.phase, ...facts };
+  if (error instanceof TokenWanted) return { ...known, error: "token-wanted" };
   if (error instanceof WrongGuess) return { ...known, error: "wrong-guess" };
   if (error.code === "server-error") {
     return { ...known, error: "server", sqlState: error.sqlState };

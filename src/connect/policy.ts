@@ -1,7 +1,9 @@
+import { legacyMethods } from "../auth/legacy.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
 import type { AuthPolicy } from "../auth/gate.ts";
 import type { AttemptTarget } from "../plan/attempts.ts";
 import type { Circumstances } from "./establish.ts";
+import { isLinux } from "./host.ts";
 
 /** Above it a server could keep this processor busy for as long as it likes (CVE-2026-42198 elsewhere). */
 const DEFAULT_MAX_SCRAM_ITERATIONS = 100_000;
@@ -23,6 +25,9 @@ export function policyFor(target: AttemptTarget, circumstances: Circumstances): 
       host: target.host.host,
       requireAlpn: target.encryption === "direct-tls",
     },
+    oauth: circumstances.tokens.policy,
+    allowLegacyAuth: legacyMethods(options.allowLegacyAuth ?? []),
+    kernelCredentials: target.host.kind === "unix" && isLinux,
     serverName: target.host.host,
   };
 }

@@ -2,6 +2,7 @@ import { Gate } from "../auth/gate.ts";
 import type { Admission } from "../auth/gate.ts";
 import type { AuthenticationMessage } from "../wire/authentication.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
+import { cryptPassword } from "../auth/des_crypt.ts";
 import { md5Password } from "../auth/md5.ts";
 import { ScramExchange, type ScramKeys } from "../auth/scram.ts";
 import {
@@ -19,12 +20,14 @@ import { Deframer, type Frame } from "../wire/deframer.ts";
 import { encodeFrontend } from "../wire/frontend.ts";
 import type { StartupMessage } from "../wire/startup.ts";
 import { encodeText } from "../wire/text.ts";
+import { onTokenStatus, sendBearer } from "./bearer.ts";
 import {
   type Agreed,
   agreed,
   type ClientConfig,
   isReading,
   openGuess,
+  type PasswordChallenge,
   phaseOf,
   type PrepareState,
   type ReadingState,
@@ -47,6 +50,7 @@ import { prepare } from "./prepare.ts";
 import { judgeProtocolVersion } from "./protocol_version.ts";
 import { endedIn, notPostgresql, outOfPlace, serverError } from "./refusals.ts";
 import type { Answer, Machine, Next, Step } from "./step.ts";
+import { TokenWanted } from "./token_wanted.ts";
 
 const READ: Next<never> = { do: "read" };
 /** The type octet and the length word. */
@@ -156,6 +160,7 @@ export class ClientHandshake implements Machine<SessionStart> {
     return this.#step(() => {
       const state = this.#expectReading("receiveEnd");
       if (state.at === "await-ssl-answer") throw endedInsteadOfAnswer();
+      if (state.at === "bearer-found") throw new TokenWanted(state.discovery);
       throw endedGuess(openGuess(state), endedIn(state, this.#deframer));
     });
   }
@@ -176,6 +181,10 @@ export class ClientHandshake implements Machine<SessionStart> {
       }
       if (state.at === "await-keys" && answer.kind === "scram-keys") {
         return this.#sendProof(state, answer.keys);
+      }
+      if (state.at === "await-token" && answer.kind === "bearer-token") {
+        this.#state = sendBearer(state, answer.token, this.#outbox);
+        return this.#advance();
       }
       throw new UsageError(
         `Cannot take an answer of kind "${answer.kind}" now: the machine is at "${state.at}"`,
@@ -284,6 +293,8 @@ export class ClientHandshake implements Machine<SessionStart> {
 
   #onMessage(state: ReadingState, message: BackendMessage): Next<SessionStart> | undefined {
     if (message.type === "ErrorResponse") {
+      // Whatever it says: the server ends a connection that sent no token, and what it was made for is known.
+      if (state.at === "bearer-found") throw new TokenWanted(state.discovery);
       throw refusedGuess(openGuess(state), serverError(state, message.fields));
     }
     switch (state.at) {
@@ -291,6 +302,16 @@ export class ClientHandshake implements Machine<SessionStart> {
         return this.#onFirstAnswer(state, message);
       case "await-verdict":
         return this.#onOk(state, this.#gate.admit({ method: state.method }));
+      case "bearer-sent":
+        if (message.type === "AuthenticationOk") {
+          return this.#onOk(state, this.#gate.admit({ method: "oauth" }));
+        }
+        return this.#onTokenStatus(state, message);
+      case "bearer-discovery":
+        return this.#onTokenStatus(state, message);
+      case "bearer-found":
+      case "bearer-refused":
+        throw outOfPlace(message, state);
       case "sasl-continue":
         return this.#onSaslContinue(state, message);
       case "sasl-final": {
@@ -338,13 +359,33 @@ export class ClientHandshake implements Machine<SessionStart> {
       this.#state = { ...asked, at: "sasl-continue", scram: guess.scram, guess };
       return undefined;
     }
-    if (challenge.kind !== "scram") {
-      this.#state = { ...asked, at: "await-password", challenge };
-      return { do: "answer", request: { want: "password", method: challenge.kind } };
+    switch (challenge.kind) {
+      case "scram":
+        break;
+      case "oauth":
+        this.#state = { ...asked, at: "await-token" };
+        return { do: "answer", request: { want: "bearer-token", method: "oauth" } };
+      case "scm":
+        this.#outbox.sendCredentials();
+        this.#state = { ...asked, at: "await-verdict", method: "scm" };
+        return undefined;
+      default:
+        this.#state = { ...asked, at: "await-password", challenge };
+        return { do: "answer", request: { want: "password", method: challenge.kind } };
     }
     const scram = new ScramExchange({ ...challenge, nonce: this.#config.clientNonce });
     this.#outbox.send(initialResponse(challenge, scram));
     this.#state = { ...asked, at: "sasl-continue", scram, guess: NO_GUESS };
+    return undefined;
+  }
+
+  #onTokenStatus(
+    state: Extract<State, { at: "bearer-sent" | "bearer-discovery" }>,
+    message: BackendMessage,
+  ): undefined {
+    if (message.type !== "AuthenticationSASLContinue") throw outOfPlace(message, state);
+    const means = { gate: this.#gate, outbox: this.#outbox };
+    this.#state = onTokenStatus(state, message.data, means);
     return undefined;
   }
 
@@ -373,10 +414,10 @@ export class ClientHandshake implements Machine<SessionStart> {
         "Cannot answer the password request: the password is empty, and PostgreSQL refuses empty passwords",
       );
     }
-    const answer = challenge.kind === "md5"
-      ? md5Password(password, encodeText(this.#user(), "user"), challenge.salt)
-      : password;
-    this.#outbox.send({ type: "PasswordMessage", password: answer });
+    this.#outbox.send({
+      type: "PasswordMessage",
+      password: passwordAnswer(challenge, password, this.#user()),
+    });
     this.#state = { ...this.#withQuery(state), at: "await-verdict", method: challenge.kind };
     return this.#advance();
   }
@@ -438,5 +479,20 @@ export class ClientHandshake implements Machine<SessionStart> {
     throw new UsageError(
       `Cannot call ${call}(): the machine is at "${state.at}", where it does not read`,
     );
+  }
+}
+
+function passwordAnswer(
+  challenge: PasswordChallenge,
+  password: Uint8Array,
+  user: string,
+): Uint8Array {
+  switch (challenge.kind) {
+    case "password":
+      return password;
+    case "md5":
+      return md5Password(password, encodeText(user, "user"), challenge.salt);
+    case "crypt":
+      return cryptPassword(password, challenge.salt);
   }
 }

@@ -1,5 +1,7 @@
 import type { Admission, AuthPolicy, Challenge } from "../auth/gate.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
+import type { OAuthDiscovery } from "../auth/oauth_discovery.ts";
+import type { TokenStatus } from "../auth/oauthbearer.ts";
 import type { ScramExchange, VerifiedServer } from "../auth/scram.ts";
 import type { Encryption, PgHandshakeError, Phase } from "../errors.ts";
 import type { CancelKey } from "./cancel_key.ts";
@@ -86,7 +88,12 @@ export type State =
     & Agreed
   )
   | ({ readonly at: "await-password"; readonly challenge: PasswordChallenge } & Agreed)
-  | ({ readonly at: "await-verdict"; readonly method: "password" | "md5" } & Agreed)
+  | ({ readonly at: "await-verdict"; readonly method: VerdictMethod } & Agreed)
+  | ({ readonly at: "await-token" } & Agreed)
+  | ({ readonly at: "bearer-discovery" } & Agreed)
+  | ({ readonly at: "bearer-found"; readonly discovery: OAuthDiscovery } & Agreed)
+  | ({ readonly at: "bearer-sent" } & Agreed)
+  | ({ readonly at: "bearer-refused"; readonly status: TokenStatus } & Agreed)
   | (
     & { readonly at: "sasl-continue"; readonly scram: ScramExchange; readonly guess: Guess }
     & Agreed
@@ -99,7 +106,9 @@ export type State =
   | { readonly at: "failed"; readonly error: PgHandshakeError; readonly querySent: boolean };
 
 /** A challenge that wants the password itself. */
-export type PasswordChallenge = Exclude<Challenge, { kind: "scram" }>;
+export type PasswordChallenge = Extract<Challenge, { kind: "password" | "md5" | "crypt" }>;
+/** The methods whose answer is one message, judged by the next. */
+export type VerdictMethod = "password" | "md5" | "crypt" | "scm";
 /** The states that wait for a message. */
 export type ReadingState = Extract<State, { readonly at: ReadingPlace }>;
 
@@ -139,6 +148,7 @@ export function phaseOf(state: State): Phase {
       return "tls";
     case "await-password":
     case "await-keys":
+    case "await-token":
       return "authenticate";
     case "finished":
       return "ready";

@@ -24,6 +24,7 @@ export { ClientHandshake } from "./client.ts";
 export type { ClientConfig, Early, SessionStart } from "./client_state.ts";
 export { WrongGuess } from "./early.ts";
 export type { EarlyQuery, ExpectedRequest, Guess } from "./early.ts";
+export { TokenWanted } from "./token_wanted.ts";
 export { CancelHandshake } from "./cancel.ts";
 export type { CancelConfig } from "./cancel.ts";
 export { CancelKey } from "./cancel_key.ts";

@@ -38,6 +38,20 @@ export class Outbox {
     }
   }
 
+  /** Puts the one octet into the flight that carries the kernel's credentials; it belongs to no message. */
+  sendCredentials(): void {
+    this.#send.push(new Uint8Array(1));
+    if (this.#traced) {
+      this.#events.push({
+        type: "message",
+        direction: "sent",
+        name: "SCMCredential",
+        octets: 1,
+        detail: {},
+      });
+    }
+  }
+
   /** Notes a message that came. `octets` is its length on the wire. */
   received(message: BackendMessage, octets: number): void {
     if (this.#traced) {

@@ -9,6 +9,10 @@ export type ReadingPlace =
   | "sasl-continue"
   | "sasl-final"
   | "sasl-complete"
+  | "bearer-discovery"
+  | "bearer-found"
+  | "bearer-sent"
+  | "bearer-refused"
   | "prepare";
 
 /** What may come in one state, and how it is spoken about. */
@@ -39,6 +43,7 @@ const FIRST_REQUESTS: readonly BackendMessage["type"][] = [
   "AuthenticationUnknown",
 ];
 
+const SEE_LOG = "The server's log says why it closed the connection";
 const MAYBE_WRONG_PASSWORD =
   "Check the password: some poolers close the connection instead of refusing it";
 
@@ -81,7 +86,36 @@ export const PHASES: Readonly<Record<ReadingPlace, PhaseRules>> = {
     legal: ["AuthenticationOk", "ErrorResponse"],
     limits: BEFORE_OK_LIMITS,
     atEnd: "after the SASL exchange, before AuthenticationOk",
-    hintAtEnd: "The server's log says why it closed the connection",
+    hintAtEnd: SEE_LOG,
+  },
+  // A server that lets us in without a token has checked nothing.
+  "bearer-discovery": {
+    phase: "authenticate",
+    legal: ["AuthenticationSASLContinue", "ErrorResponse"],
+    limits: BEFORE_OK_LIMITS,
+    atEnd: "when it was asked where bearer tokens come from",
+    hintAtEnd: SEE_LOG,
+  },
+  "bearer-found": {
+    phase: "authenticate",
+    legal: ["ErrorResponse"],
+    limits: BEFORE_OK_LIMITS,
+    atEnd: "after it had said where bearer tokens come from",
+    hintAtEnd: SEE_LOG,
+  },
+  "bearer-sent": {
+    phase: "authenticate",
+    legal: ["AuthenticationOk", "AuthenticationSASLContinue", "ErrorResponse"],
+    limits: BEFORE_OK_LIMITS,
+    atEnd: "after the bearer token was sent",
+    hintAtEnd: SEE_LOG,
+  },
+  "bearer-refused": {
+    phase: "authenticate",
+    legal: ["ErrorResponse"],
+    limits: BEFORE_OK_LIMITS,
+    atEnd: "after it refused the bearer token",
+    hintAtEnd: "It was not the right one, or is no longer valid",
   },
   "prepare": {
     phase: "prepare",
@@ -95,7 +129,7 @@ export const PHASES: Readonly<Record<ReadingPlace, PhaseRules>> = {
     ],
     limits: PREPARE_LIMITS,
     atEnd: "after authentication, before ReadyForQuery",
-    hintAtEnd: "The server's log says why it closed the connection",
+    hintAtEnd: SEE_LOG,
   },
 };
 

@@ -7,6 +7,7 @@ import {
 import type { BackendMessage } from "../wire/backend.ts";
 import { PROTOCOL_3_0 } from "../wire/codes.ts";
 import type { Deframer } from "../wire/deframer.ts";
+import { adviceOnRefusal } from "./bearer.ts";
 import type { NoticeFields } from "../wire/notice.ts";
 import { phaseOf, type ReadingState } from "./client_state.ts";
 import { PHASES } from "./phases.ts";
@@ -53,6 +54,11 @@ function adviceFor(state: ReadingState, sqlState: string | undefined): string | 
       return isViolation
         ? "Check user, password and database: poolers answer wrong ones like this"
         : undefined;
+    case "bearer-refused":
+      return adviceOnRefusal(state.status);
+    case "bearer-discovery":
+    case "bearer-found":
+    case "bearer-sent":
     case "sasl-complete":
     case "prepare":
       return undefined;

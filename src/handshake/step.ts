@@ -5,8 +5,10 @@ import type { NoticeFields } from "../wire/notice.ts";
 
 /** A secret only the caller can fill in; the machine waits for `answer()`. */
 export type AnswerRequest =
-  /** The password as octets. `method` names what asks: AuthenticationCleartextPassword or MD5Password. */
-  | { readonly want: "password"; readonly method: "password" | "md5" }
+  /** The password as octets. `method` names what asks: AuthenticationCleartextPassword, MD5Password or CryptPassword. */
+  | { readonly want: "password"; readonly method: "password" | "md5" | "crypt" }
+  /** A bearer token; nothing asks the server where to get one. */
+  | { readonly want: "bearer-token"; readonly method: "oauth" }
   /** ClientKey and ServerKey of RFC 5802 for this salt and iteration count. */
   | {
     readonly want: "scram-keys";
@@ -18,6 +20,7 @@ export type AnswerRequest =
 /** What fills an {@link AnswerRequest}. */
 export type Answer =
   | { readonly kind: "password"; readonly password: Uint8Array }
+  | { readonly kind: "bearer-token"; readonly token: Uint8Array | undefined }
   | { readonly kind: "scram-keys"; readonly keys: ScramKeys };
 
 /** Something the peer told us, or a message that passed; secrets are never in it. */

@@ -48,6 +48,8 @@ export interface AttemptTarget {
   readonly wants: WantedSession;
   /** True where application_name is to be left out, because this server does not know it. */
   readonly withoutApplicationName: boolean;
+  /** True where the server has said before where bearer tokens come from. */
+  readonly withToken: boolean;
   /** True where nothing may be sent before the server asks for it, because that went wrong at this address. */
   readonly withoutGuess: boolean;
 }
@@ -63,6 +65,7 @@ interface Place {
   readonly address: number;
   readonly encryption: number;
   readonly withoutApplicationName: boolean;
+  readonly withToken: boolean;
   readonly withoutGuess: boolean;
 }
 
@@ -222,13 +225,15 @@ export class ConnectionPlan {
       host,
       address,
       // A second encryption, or a second try without something, is for the address that answered the first.
-      otherAddresses: place.encryption > 0 || place.withoutApplicationName || place.withoutGuess
+      otherAddresses: place.encryption > 0 || place.withoutApplicationName || place.withoutGuess ||
+          place.withToken
         ? []
         : others.filter((other) => other !== undefined),
       encryption,
       plaintextAfterRefusal: encryption === "ssl-request" && this.#settings.sslmode === "prefer",
       wants: wantedIn(place.pass, this.#settings.targetSessionAttrs ?? "any"),
       withoutApplicationName: place.withoutApplicationName,
+      withToken: place.withToken,
       withoutGuess: place.withoutGuess,
     };
   }
@@ -248,6 +253,10 @@ export class ConnectionPlan {
           ? { at: "address", place: { ...place, withoutApplicationName: true } }
           : { at: "done" };
       }
+      case "same-with-token":
+        return place.withToken
+          ? { at: "done" }
+          : { at: "address", place: { ...place, withToken: true } };
       case "same-without-guess":
         return place.withoutGuess
           ? { at: "done" }
@@ -261,6 +270,7 @@ export class ConnectionPlan {
               address: place.address + 1,
               encryption: 0,
               withoutApplicationName: false,
+              withToken: false,
               withoutGuess: false,
             },
           }
@@ -285,6 +295,7 @@ function firstPlace(
     address: 0,
     encryption: 0,
     withoutApplicationName: false,
+    withToken: false,
     withoutGuess: false,
   };
 }

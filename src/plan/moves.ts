@@ -12,8 +12,9 @@ export interface Outcome {
    * any phase; `tls-refused` the server said `N` and plaintext was not allowed; `tls-failed` the TLS handshake itself
    * broke, which does **not** include a certificate, name or ALPN check that the settings asked for; `closed` the peer
    * ended or reset the stream; `server` an ErrorResponse; `session-attrs` the session is not what target_session_attrs
-   * wants, or did not tell; `wrong-guess` the server did not ask for what was answered before it asked; `other`
-   * everything else, those checks included.
+   * wants, or did not tell; `wrong-guess` the server did not ask for what was answered before it asked; `token-wanted`
+   * the server said where bearer tokens come from, and one is at hand now; `other` everything else, those checks
+   * included.
    */
   readonly error:
     | "resolve"
@@ -25,6 +26,7 @@ export interface Outcome {
     | "closed"
     | "server"
     | "session-attrs"
+    | "token-wanted"
     | "wrong-guess"
     | "other";
   /** The five characters of the ErrorResponse. */
@@ -41,12 +43,13 @@ export interface Outcome {
 
 /**
  * Where a failure leads: libpq's RECON, ADDR, HOST and FAIL, once more without application_name, and once more without
- * a guess.
+ * a guess or with a token.
  */
 export type Move =
   | "encryption"
   | "same-without-name"
   | "same-without-guess"
+  | "same-with-token"
   | "address"
   | "host"
   | "stop";
@@ -102,6 +105,8 @@ export function moveAfter(
       return isBeforeOk(outcome) && !outcome.sawAuthRequest ? "host" : "stop";
     case "session-attrs":
       return "host";
+    case "token-wanted":
+      return "same-with-token";
     case "server":
       return afterServerError(outcome, tried, other);
     case "other":

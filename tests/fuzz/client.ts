@@ -1,5 +1,6 @@
 /** Start-ups with servers that send anything, in any order, cut anywhere; the caller errs at times as well. */
 import assert from "node:assert/strict";
+import type { Admission, AuthPolicy } from "../../src/auth/gate.ts";
 import { ConfigError, type ErrorCode, UsageError } from "../../src/errors.ts";
 import { ClientHandshake } from "../../src/handshake/client.ts";
 import type { SessionStart } from "../../src/handshake/client_state.ts";
@@ -41,6 +42,9 @@ const DECLARED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "alpn-missing",
   "certificate-name",
   "certificate-untrusted",
+  "token-missing",
+  "token-unavailable",
+  "issuer-mismatch",
   "server-error",
 ]);
 
@@ -160,7 +164,7 @@ function judge(played: Played, input: Input): void {
   if (result !== undefined) {
     const { method, channelBound } = result.authentication;
     assert.ok(
-      method === "none" ? !policy.required : policy.allowed.has(method),
+      isAllowed(method, policy),
       `let in ${method}`,
     );
     if (policy.channelBinding === "require") assert.ok(channelBound, "let in without binding");
@@ -170,6 +174,20 @@ function judge(played: Played, input: Input): void {
   }
   assertNothingBehindAnswer(played, input);
   assertSecretsKept(played, input);
+}
+
+/** crypt goes by "password", credentials of the kernel by no word of require_auth. */
+function isAllowed(method: Admission["method"], policy: AuthPolicy): boolean {
+  switch (method) {
+    case "none":
+      return !policy.required;
+    case "crypt":
+      return policy.allowLegacyAuth?.has("crypt") === true && policy.allowed.has("password");
+    case "scm":
+      return policy.allowLegacyAuth?.has("scm") === true && policy.requireAuthText === undefined;
+    default:
+      return policy.allowed.has(method);
+  }
 }
 
 /** Octets that come together with the answer to SSLRequest end it all (CVE-2021-23222). */

@@ -29,6 +29,7 @@ const ERRORS: readonly Outcome["error"][] = [
   "server",
   "session-attrs",
   "session-attrs",
+  "token-wanted",
   "wrong-guess",
   "wrong-guess",
   "other",
@@ -135,7 +136,8 @@ function judge(target: AttemptTarget, settings: Input["settings"], tried: Set<st
   if (host.hostaddr !== undefined) assert.equal(address, host.hostaddr);
   const pass = settings.targetSessionAttrs === "prefer-standby" ? wants : "";
   const place = [pass, settings.hosts.indexOf(host), address, encryption];
-  const key = [...place, target.withoutApplicationName, target.withoutGuess].join(" ");
+  const { withoutApplicationName, withoutGuess, withToken } = target;
+  const key = [...place, withoutApplicationName, withoutGuess, withToken].join(" ");
   assert.ok(!tried.has(key), `tried twice: ${key}`);
   tried.add(key);
 }

@@ -12,6 +12,8 @@ export interface Script {
   /** What the TLS layer reports once it is asked for. */
   readonly secured: ChannelFacts;
   readonly password: Uint8Array;
+  /** The bearer token; undefined asks the server where to get one. */
+  readonly token?: Uint8Array | undefined;
   readonly keys: ScramKeys;
 }
 
@@ -100,9 +102,14 @@ export function goOn<Result>(
 
 /** Fills a request as the script's user would. */
 export function answerTo(request: AnswerRequest, script: Script): Answer {
-  return request.want === "password"
-    ? { kind: "password", password: script.password }
-    : { kind: "scram-keys", keys: script.keys };
+  switch (request.want) {
+    case "password":
+      return { kind: "password", password: script.password };
+    case "bearer-token":
+      return { kind: "bearer-token", token: script.token };
+    case "scram-keys":
+      return { kind: "scram-keys", keys: script.keys };
+  }
 }
 
 function sentIn<Result>(steps: readonly Step<Result>[]): Uint8Array {

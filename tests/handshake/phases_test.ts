@@ -3,6 +3,7 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import { ProtocolError } from "../../src/errors.ts";
 import { PHASES, type ReadingPlace } from "../../src/handshake/phases.ts";
+import { TokenWanted } from "../../src/handshake/token_wanted.ts";
 import type { BackendMessage } from "../../src/wire/backend.ts";
 import { isBackendType } from "../../src/wire/codes.ts";
 import { encodeBackend } from "../../src/wire/backend.ts";
@@ -78,8 +79,14 @@ for (const place of PLACES) {
     const step = machine.receiveEnd();
     assert.ok(step.next.do === "fail");
     const { error } = step.next;
-    assert.equal(error.code, "connection-lost");
     assert.equal(error.phase, PHASES[place].phase);
+    if (place === "bearer-found") {
+      // What the connection was made for is known by then.
+      assert.ok(error instanceof TokenWanted);
+      assert.equal(error.discovery.issuer, "https://issuer.test");
+      return;
+    }
+    assert.equal(error.code, "connection-lost");
     assert.ok(error.message.includes(PHASES[place].atEnd), error.message);
     assert.ok(error.message.includes(PHASES[place].hintAtEnd), error.message);
     assert.equal(step.send.length, 0);

@@ -73,6 +73,8 @@ export interface Way {
   readonly flights: readonly Uint8Array[];
   /** The flights that lead from there to ReadyForQuery. */
   readonly rest: readonly Uint8Array[];
+  /** How the rest ends where it is no session. */
+  readonly ends?: "fail";
   /** Leaves the last answer to the caller. */
   readonly unanswered?: true;
 }
@@ -80,6 +82,11 @@ export interface Way {
 const SSL: CaseConfig = { encryption: "ssl-request" };
 const LOCAL: CaseConfig = { local: true, protocolVersion: "3.2" };
 const MD5 = octets("520000000c00000005 61626364");
+const BEARER: CaseConfig = { ...LOCAL, oauth: { issuer: "https://issuer.test" }, token: "tok" };
+const DISCOVERY: CaseConfig = { ...LOCAL, oauth: { issuer: "https://issuer.test" } };
+const ASK_TOKEN = flight("ask-token");
+const STATUS = flight("token-status");
+const DISMISSED = flight("token-error");
 const ASK = flight("ask-scram");
 const FIRST = flight("server-first");
 const FINAL = flight("final-n");
@@ -94,6 +101,25 @@ export const WAYS_TO_READING: Readonly<Record<ReadingPlace, Way>> = {
   "sasl-continue": { config: LOCAL, flights: [ASK], rest: [FIRST, FINAL_AND_WELCOME] },
   "sasl-final": { config: LOCAL, flights: [ASK, FIRST], rest: [FINAL_AND_WELCOME] },
   "sasl-complete": { config: LOCAL, flights: [ASK, FIRST, FINAL], rest: [WELCOME] },
+  "bearer-discovery": {
+    config: DISCOVERY,
+    flights: [ASK_TOKEN],
+    rest: [STATUS, DISMISSED],
+    ends: "fail",
+  },
+  "bearer-found": {
+    config: DISCOVERY,
+    flights: [ASK_TOKEN, STATUS],
+    rest: [DISMISSED],
+    ends: "fail",
+  },
+  "bearer-sent": { config: BEARER, flights: [ASK_TOKEN], rest: [WELCOME] },
+  "bearer-refused": {
+    config: BEARER,
+    flights: [ASK_TOKEN, STATUS],
+    rest: [DISMISSED],
+    ends: "fail",
+  },
   "prepare": { config: LOCAL, flights: [flight("prepared")], rest: [READY] },
 };
 
@@ -105,6 +131,7 @@ export const WAYS_TO_OTHERS: Readonly<Record<OtherPlace, Way>> = {
   "await-ssl-answer": { config: SSL, flights: [], rest: [octets("53"), WELCOME] },
   "await-tls": { config: SSL, flights: [octets("53")], rest: [WELCOME], unanswered: true },
   "await-password": { config: LOCAL, flights: [MD5], rest: [WELCOME], unanswered: true },
+  "await-token": { config: BEARER, flights: [ASK_TOKEN], rest: [WELCOME], unanswered: true },
   "await-keys": {
     config: LOCAL,
     flights: [ASK, FIRST],
@@ -128,6 +155,7 @@ export function arrive(way: Way, traced = false): Arrived {
     name: "-",
     source: "-",
     server: [],
+    ...(way.config === undefined ? {} : { config: way.config }),
     tls: { alpn: "postgresql", verified: "full" },
     outcome: { waits: "negotiate" },
   });

@@ -24,6 +24,12 @@ export function sentMessages(sent: Uint8Array): readonly SentMessage[] {
   let typed = false;
   let saslBegun = false;
   for (let at = 0; at < sent.length;) {
+    if (typed && sent[at] === 0) {
+      // The octet that carries credentials stands for itself.
+      messages.push({ name: "SCMCredential", octets: 1 });
+      at += 1;
+      continue;
+    }
     const octets = view.getUint32(typed ? at + 1 : at) + (typed ? 1 : 0);
     if (at + octets > sent.length) throw new Error("What was sent ends inside a message");
     const body = new TextDecoder("latin1").decode(sent.subarray(at + 5, at + octets));
@@ -39,7 +45,7 @@ export function sentMessages(sent: Uint8Array): readonly SentMessage[] {
     } else if (saslBegun) {
       name = "SASLResponse";
     } else {
-      saslBegun = body.startsWith("SCRAM-SHA-256");
+      saslBegun = /^(SCRAM-SHA-256(-PLUS)?|OAUTHBEARER)\0/.test(body);
       name = saslBegun ? "SASLInitialResponse" : "PasswordMessage";
     }
     messages.push({ name, octets });

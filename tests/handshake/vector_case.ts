@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import type { ChannelFacts, Verification } from "../../src/auth/channel.ts";
 import type { AuthPolicy } from "../../src/auth/gate.ts";
+import { legacyMethods } from "../../src/auth/legacy.ts";
 import type { Encryption, ErrorCode, Phase } from "../../src/errors.ts";
 import type { CancelConfig } from "../../src/handshake/cancel.ts";
 import { CancelKey } from "../../src/handshake/cancel_key.ts";
@@ -29,6 +30,12 @@ export interface CaseConfig {
   readonly local?: boolean;
   readonly verify?: Verification;
   readonly user?: string;
+  /** Whom tokens are accepted from; without it OAUTHBEARER is not spoken. */
+  readonly oauth?: { readonly issuer?: string; readonly scope?: string; readonly allowHttp?: true };
+  /** The bearer token; without it the server is asked where to get one. */
+  readonly token?: string;
+  readonly allowLegacyAuth?: readonly string[];
+  readonly kernelCredentials?: boolean;
   /** The channel and the mechanisms of the last time. */
   readonly expected?: ExpectedRequest;
   readonly firstQuery?: EarlyQuery;
@@ -121,6 +128,11 @@ export function octets(text: OctetText): Uint8Array {
   return hex(text.startsWith("hex:") ? text.slice(4) : text);
 }
 
+/** Every start-up: those every server may make, and those of methods that are optional. */
+export function handshakeCases(): readonly HandshakeCase[] {
+  return ["handshake", "handshake_optional"].flatMap((file) => readVectors<HandshakeCase>(file));
+}
+
 /** A named flight of handshake_flights.json. */
 export function flight(name: string): Uint8Array {
   const found = FLIGHTS.get(name);
@@ -170,6 +182,7 @@ export function scriptOf(one: HandshakeCase): Script {
     flights: one.server.map((part) => "end" in part ? "end" : octetsOf(part)),
     secured: securedBy(one.tls ?? { verified: "none" }),
     password: password.startsWith("hex:") ? octets(password) : octets(`text:${password}`),
+    token: one.config?.token === undefined ? undefined : octets(`text:${one.config.token}`),
     keys: RFC7677_KEYS,
   };
 }
@@ -213,6 +226,15 @@ function policyOf(config: CaseConfig): AuthPolicy {
       host: "db.test",
       requireAlpn: encryption === "direct-tls",
     },
+    ...(config.oauth === undefined ? {} : {
+      oauth: {
+        issuer: config.oauth.issuer,
+        scope: config.oauth.scope,
+        allowHttp: config.oauth.allowHttp ?? false,
+      },
+    }),
+    allowLegacyAuth: legacyMethods(config.allowLegacyAuth ?? []),
+    kernelCredentials: config.kernelCredentials ?? false,
     serverName: "db.test",
   };
 }

@@ -1,6 +1,7 @@
 /** The cases of `tests/hostile/corpus_*.json`: what a hostile server does, octet by octet, and what must come of it. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { LegacyAuth } from "../../src/auth/legacy.ts";
 import type { ErrorCode, Phase } from "../../src/errors.ts";
 import { type CaseTls, type HandshakeCase, scriptOf } from "../handshake/vector_case.ts";
 import { repositoryRoot } from "../support/repository.ts";
@@ -54,6 +55,9 @@ export interface HostileCase {
     readonly allowCleartextPassword?: boolean;
     readonly maxScramIterations?: number;
     readonly minScramIterations?: number;
+    /** A token to send; null asks the server where to get one, and then has none. */
+    readonly bearerToken?: string | null;
+    readonly allowLegacyAuth?: readonly LegacyAuth[];
   };
   readonly tls?: HostileTls;
   /** What the server does on each connection; there must be no more connections than these. */

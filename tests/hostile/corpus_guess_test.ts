@@ -29,7 +29,12 @@ const OFFERS: Readonly<Record<Offer, readonly string[]>> = {
 
 const WORLDS: readonly World[] = [true, false].flatMap((tls) =>
   (["disable", "prefer", "require"] as const).flatMap((binding) =>
-    REQUIRE_AUTH_VALUES.map((requireAuth) => ({ requireAuth, binding, tls }))
+    REQUIRE_AUTH_VALUES.map((requireAuth) => ({
+      requireAuth,
+      binding,
+      tls,
+      token: "none" as const,
+    }))
   )
 ).filter((world) => beforehand(world) === undefined);
 

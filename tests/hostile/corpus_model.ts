@@ -10,6 +10,10 @@ import type { BackendMessage } from "../../src/wire/backend.ts";
 export type Word =
   | BackendMessage["type"]
   | "AuthenticationSASL with PLUS"
+  | "AuthenticationSASL with OAUTHBEARER"
+  | "a token status"
+  | "a token status of another issuer"
+  | "a token status twice over"
   | "a wrong server signature"
   | "an error in server-final"
   | "an empty server-final"
@@ -22,6 +26,8 @@ export interface World {
   readonly requireAuth: string | undefined;
   readonly binding: "disable" | "prefer" | "require";
   readonly tls: boolean;
+  /** Whether the caller has no bearer tokens, has one, or asks first and then has none. */
+  readonly token: "none" | "given" | "asked";
 }
 
 /** What client-first says about channel binding. */
@@ -30,7 +36,7 @@ export type Gs2 = "n" | "y" | "p";
 /** Where the client stands. */
 export interface Standing {
   readonly at: ReadingPlace;
-  readonly method: "none" | "password" | "md5" | "scram-sha-256";
+  readonly method: "none" | "password" | "md5" | "scram-sha-256" | "oauth";
   readonly gs2: Gs2;
   /** Whether a cancel key or a protocol version came, which come once. */
   readonly once: boolean;
@@ -63,6 +69,10 @@ const PHASE_AT: Readonly<Record<ReadingPlace, Phase>> = {
   "sasl-continue": "authenticate",
   "sasl-final": "authenticate",
   "sasl-complete": "authenticate",
+  "bearer-discovery": "authenticate",
+  "bearer-found": "authenticate",
+  "bearer-sent": "authenticate",
+  "bearer-refused": "authenticate",
   "prepare": "prepare",
 };
 
@@ -100,6 +110,10 @@ export function beforehand(world: World): Extract<Verdict, { kind: "fails" }> | 
 /** What one word of the server leads to. */
 export function judge(world: World, standing: Standing, word: Word): Verdict {
   const phase = PHASE_AT[standing.at];
+  // What the connection was made for is known: how it ends does not matter.
+  if (
+    standing.at === "bearer-found" && (word === "ErrorResponse" || word === "the end of the stream")
+  ) return fails("token-missing", phase);
   if (word === "the end of the stream") return fails("connection-lost", phase);
   if (word === "silence") return fails("timeout", phase);
   if (word === "ErrorResponse") return fails("server-error", phase);
@@ -113,16 +127,53 @@ export function judge(world: World, standing: Standing, word: Word): Verdict {
         : fails("protocol-violation", phase);
     case "sasl-continue":
       // Base64 and all: server-final in its place is no server-first.
-      if (word === "server-final in AuthenticationSASLContinue") {
+      if (word === "server-final in AuthenticationSASLContinue" || isTokenStatus(word)) {
         return fails("malformed-message", phase);
       }
       return word === "AuthenticationSASLContinue"
         ? { kind: "goes on", standing: { ...standing, at: "sasl-final" }, sends: "SASLResponse" }
         : fails("protocol-violation", phase);
+    case "bearer-sent":
+      return word === "AuthenticationOk"
+        ? { kind: "goes on", standing: { ...standing, at: "prepare" } }
+        : judgeStatus(standing, word);
+    case "bearer-discovery":
+      return judgeStatus(standing, word);
+    case "bearer-found":
+    case "bearer-refused":
+      return fails("protocol-violation", phase);
     case "sasl-final":
       return judgeFinal(standing, word);
     case "prepare":
       return judgePrepare(standing, word);
+  }
+}
+
+function isTokenStatus(word: Word): boolean {
+  return word.startsWith("a token status");
+}
+
+/** RFC 7628 section 3.2.2, and libpq's rules for what it names. */
+function judgeStatus(standing: Standing, word: Word): Verdict {
+  const asked = standing.at === "bearer-discovery";
+  switch (word) {
+    case "a token status of another issuer":
+      if (asked) return fails("issuer-mismatch", "authenticate");
+      return {
+        kind: "goes on",
+        standing: { ...standing, at: "bearer-refused" },
+        sends: "SASLResponse",
+      };
+    case "a token status": {
+      const at = asked ? "bearer-found" : "bearer-refused";
+      return { kind: "goes on", standing: { ...standing, at }, sends: "SASLResponse" };
+    }
+    case "a token status twice over":
+    case "AuthenticationSASLContinue":
+    case "server-final in AuthenticationSASLContinue":
+      return fails("malformed-message", "authenticate");
+    default:
+      return fails("protocol-violation", "authenticate");
   }
 }
 
@@ -164,6 +215,8 @@ function judgeFirst(world: World, standing: Standing, word: Word): Verdict {
     case "AuthenticationSASL":
     case "AuthenticationSASL with PLUS":
       return judgeSasl(world, standing, word === "AuthenticationSASL with PLUS");
+    case "AuthenticationSASL with OAUTHBEARER":
+      return judgeBearer(world, standing);
     case "NegotiateProtocolVersion":
       // 3.0 after 3.0 was asked for: it changes nothing, so it has no reason to come.
       return fails("protocol-version", "start-up");
@@ -181,6 +234,20 @@ function judgeSasl(world: World, standing: Standing, plus: boolean): Verdict {
   return {
     kind: "goes on",
     standing: { ...standing, at: "sasl-continue", method: "scram-sha-256", gs2 },
+    sends: "SASLInitialResponse",
+  };
+}
+
+/** A mechanism nobody has tokens for is none; it cannot be bound; and its token goes where a password in clear may go. */
+function judgeBearer(world: World, standing: Standing): Verdict {
+  if (!allows(world, "oauth")) return fails("auth-forbidden", "authenticate");
+  if (world.binding === "require") return fails("channel-binding", "authenticate");
+  if (world.token === "none") return fails("auth-unsupported", "authenticate");
+  if (!world.tls) return fails("cleartext-forbidden", "authenticate");
+  const at = world.token === "given" ? "bearer-sent" : "bearer-discovery";
+  return {
+    kind: "goes on",
+    standing: { ...standing, at, method: "oauth" },
     sends: "SASLInitialResponse",
   };
 }

@@ -76,9 +76,11 @@ function pieceSlack(pieceOctets: number): number {
 
 async function endOf(one: HostileCase, { adapter }: HostileServer): Promise<End> {
   let notices = 0;
+  const { bearerToken, ...others } = one.options ?? {};
   try {
     const session = await connect(targetOf(one), {
-      ...one.options,
+      ...others,
+      ...(bearerToken === undefined ? {} : { bearerToken: bearerToken ?? (() => undefined) }),
       adapter,
       onNotice: () => notices += 1,
     });

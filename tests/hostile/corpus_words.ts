@@ -37,11 +37,19 @@ export const WAYS: Readonly<Record<ReadingPlace, readonly (readonly Word[])[]>> 
     ["AuthenticationSASL", "AuthenticationSASLContinue", "AuthenticationSASLFinal"],
     ["AuthenticationSASL with PLUS", "AuthenticationSASLContinue", "AuthenticationSASLFinal"],
   ],
+  "bearer-discovery": [["AuthenticationSASL with OAUTHBEARER"]],
+  "bearer-found": [["AuthenticationSASL with OAUTHBEARER", "a token status"]],
+  "bearer-sent": [["AuthenticationSASL with OAUTHBEARER"]],
+  "bearer-refused": [["AuthenticationSASL with OAUTHBEARER", "a token status"]],
   "prepare": [["AuthenticationOk"], ["AuthenticationMD5Password", "AuthenticationOk"]],
 };
 
 const VARIANTS: readonly Word[] = [
   "AuthenticationSASL with PLUS",
+  "AuthenticationSASL with OAUTHBEARER",
+  "a token status",
+  "a token status of another issuer",
+  "a token status twice over",
   "a wrong server signature",
   "an error in server-final",
   "an empty server-final",
@@ -60,6 +68,12 @@ export const WORDS: readonly Word[] = [
 const TAIL: readonly Word[] = ["ParameterStatus", "BackendKeyData", "ReadyForQuery"];
 const WELCOME: readonly Word[] = ["AuthenticationOk", ...TAIL];
 
+const STATUS = new TextDecoder().decode(flight("token-status").slice(9));
+
+function tokenStatus(text: string): Uint8Array {
+  return encodeBackend({ type: "AuthenticationSASLContinue", data: octets(`text:${text}`) });
+}
+
 /** A word as the server writes it; the final ones fit what client-first said. */
 export function octetsOf(word: Word, gs2: Gs2): Uint8Array {
   const final = (text: string): Uint8Array =>
@@ -67,6 +81,14 @@ export function octetsOf(word: Word, gs2: Gs2): Uint8Array {
   switch (word) {
     case "AuthenticationSASL with PLUS":
       return flight("ask-plus");
+    case "AuthenticationSASL with OAUTHBEARER":
+      return flight("ask-token");
+    case "a token status":
+      return flight("token-status");
+    case "a token status of another issuer":
+      return tokenStatus(STATUS.replace("issuer.test", "issuer.evil"));
+    case "a token status twice over":
+      return tokenStatus(STATUS + STATUS);
     case "AuthenticationSASLFinal":
       return flight(`final-${gs2}`);
     case "a wrong server signature":
@@ -115,8 +137,12 @@ export function caseOf(
       sslmode: world.tls ? "require" : "disable",
       channel_binding: world.binding,
       require_auth: world.requireAuth ?? null,
+      ...(world.token === "none" ? {} : { oauth_issuer: "https://issuer.test" }),
       connect_timeout: word === "silence" ? "7" : null,
     },
+    ...(world.token === "none"
+      ? {}
+      : { options: { bearerToken: world.token === "given" ? "tok" : null } }),
     tls: { alpn: "postgresql", certificate: "EC256/SHA-256", verified: "ca" },
     server: early === undefined ? [[...answer, "<StartupMessage", ...steps]] : dialed ? [[]] : [],
     outcome: outcomeOf(early ?? verdict),
@@ -125,16 +151,18 @@ export function caseOf(
   };
 }
 
-/** Whether the way is open to the end; one that is refused says the same whatever was to come behind it. */
-export function reaches(world: World, way: readonly Word[]): boolean {
-  if (beforehand(world) !== undefined) return false;
+/**
+ * Where a way leads, if it is open to the end; one that is refused says the same whatever was to come behind it.
+ */
+export function reached(world: World, way: readonly Word[]): ReadingPlace | undefined {
+  if (beforehand(world) !== undefined) return undefined;
   let standing = BEGINNING;
   for (const word of way) {
     const verdict = judge(world, standing, word);
-    if (verdict.kind !== "goes on") return false;
+    if (verdict.kind !== "goes on") return undefined;
     standing = verdict.standing;
   }
-  return true;
+  return standing.at;
 }
 
 /** The password's own keys: thousands of conversations need not derive them. */
@@ -143,8 +171,8 @@ const SECRETS: Readonly<Record<string, string>> = {
   scram_server_key: Buffer.from(RFC7677_KEYS.serverKey).toString("base64"),
 };
 
-function worldText({ requireAuth, binding, tls }: World): string {
-  return `require_auth=${requireAuth ?? ""} channel_binding=${binding} ${
+function worldText({ requireAuth, binding, tls, token }: World): string {
+  return `token ${token} require_auth=${requireAuth ?? ""} channel_binding=${binding} ${
     tls ? "TLS" : "plaintext"
   }`;
 }

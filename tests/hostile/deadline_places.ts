@@ -1,6 +1,6 @@
 /** Every place where connect() waits for somebody else, made from the states of the machine and what is around it. */
 import { Buffer } from "node:buffer";
-import type { ConnectOptions } from "../../src/connect/options.ts";
+import type { BearerTokenSource, ConnectOptions } from "../../src/connect/options.ts";
 import type { Phase } from "../../src/errors.ts";
 import { PHASES, type ReadingPlace } from "../../src/handshake/phases.ts";
 import { type Deferred, never } from "../connect/deferred.ts";
@@ -33,6 +33,7 @@ const OTHERS: Readonly<Record<Exclude<OtherPlace, "finished" | "failed">, Phase>
   "await-ssl-answer": "negotiate",
   "await-tls": "tls",
   "await-password": "authenticate",
+  "await-token": "authenticate",
   "await-keys": "authenticate",
 };
 
@@ -116,8 +117,13 @@ function stateOf(place: string, phase: Phase, way: Way): WaitingPlace {
       sslmode: isTls ? "require" : "disable",
       max_protocol_version: "3.2",
       ...(place === "await-keys" ? {} : KEYS),
+      ...(way.config?.oauth === undefined ? {} : { oauth_issuer: "https://issuer.test" }),
     },
     options: (reached) => ({
+      ...(way.config?.oauth === undefined ? {} : {
+        bearerToken: tokenAt(place, way, reached),
+        allowCleartextPassword: true,
+      }),
       password: () => {
         if (place !== "await-password") return "pencil";
         reached.resolve();
@@ -137,6 +143,15 @@ function stateOf(place: string, phase: Phase, way: Way): WaitingPlace {
       if (octets.length > 0) await peer.send(octets);
       if (way.unanswered !== true) reached.resolve();
     },
+  };
+}
+
+/** A callback that never answers, one that asks the server first, or a token. */
+function tokenAt(place: string, way: Way, reached: Deferred): BearerTokenSource {
+  if (place !== "await-token") return way.config?.token ?? (() => undefined);
+  return () => {
+    reached.resolve();
+    return never();
   };
 }
 

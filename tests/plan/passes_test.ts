@@ -22,8 +22,8 @@ interface PassCase extends VectorCase {
 function textOf(target: Target | undefined): string {
   if (target === undefined) return "nothing";
   if (target.do === "resolve") return `resolve ${target.host.host}`;
-  const { host, address, encryption, otherAddresses, wants, withoutApplicationName, withoutGuess } =
-    target;
+  const { host, address, encryption, otherAddresses, wants } = target;
+  const { withoutApplicationName, withoutGuess, withToken } = target;
   const place = address === undefined || address === host.host
     ? host.host
     : `${host.host} ${address}`;
@@ -32,6 +32,7 @@ function textOf(target: Target | undefined): string {
     ...(otherAddresses.length === 0 ? [] : [`others ${otherAddresses.join(" ")}`]),
     `wants ${wants}`,
     ...(withoutApplicationName ? ["nameless"] : []),
+    ...(withToken ? ["with a token"] : []),
     ...(withoutGuess ? ["in turn"] : []),
   ].join(", ");
 }

@@ -152,6 +152,8 @@ function step(event: Exclude<ConnectEvent, { type: "message" }>): string {
       );
     case "password-requested":
       return `for ${event.method}`;
+    case "token-requested":
+      return event.discovered ? "from where the server said" : "before anything is known";
     case "failed":
       return event.error.message;
     case "ready":
