@@ -15,6 +15,7 @@
  * @module
  */
 
+/** @ts-ignore Where the types of Node are not installed, this is `any`. */
 import type { Duplex } from "node:stream";
 import type { Target } from "../connect/options.ts";
 import type { BridgeOptions } from "./options.ts";

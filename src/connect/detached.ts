@@ -1,3 +1,4 @@
+/** @ts-ignore Where the types of Node are not installed, this is `any`. */
 import type { Duplex } from "node:stream";
 import type { Admission } from "../auth/gate.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
