@@ -21,11 +21,23 @@ import { buildPrograms } from "./build.ts";
 import { type ContenderName, CONTENDERS } from "./contenders/table.ts";
 import { findLibpqs } from "./libpq.ts";
 import { Mistake, type PartName, readOptions } from "./options.ts";
+import { measureBurst } from "./parts/burst.ts";
+import { measureDecode } from "./parts/decode.ts";
+import { measureFlights } from "./parts/flights.ts";
+import { measureImport } from "./parts/import.ts";
 import { measureLatency } from "./parts/latency.ts";
+import { measureMemory } from "./parts/memory.ts";
+import { measureSize } from "./parts/size.ts";
 import { markdownOf, surroundingsOf } from "./report.ts";
 
 const MEASURE: Readonly<Record<PartName, (bench: Bench) => Promise<PartResult>>> = {
+  flights: measureFlights,
   latency: measureLatency,
+  burst: measureBurst,
+  memory: measureMemory,
+  size: measureSize,
+  import: measureImport,
+  decode: measureDecode,
 };
 const PEERS: readonly string[] = ["pg", "pg-protocol", "postgres", "pgwire"];
 /** Sessions of a memory measurement, of every contender at once. */
@@ -50,7 +62,7 @@ async function main(): Promise<void> {
       runtimes: await Promise.all(options.runtimes.map(getRuntime)),
       servers,
       libpqs: await findLibpqs(),
-      folder: await buildPrograms(["worker"]),
+      folder: await buildPrograms(["worker", "decode_worker"]),
       contendersOn,
       progress,
     };
