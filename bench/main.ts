@@ -15,7 +15,6 @@ import { type PostgresServer, type PostgresVersion, startPostgres } from "../tes
 import { installPackages } from "../tests/support/prepare.ts";
 import { repositoryRoot } from "../tests/support/repository.ts";
 import { getRuntime, type Runtime } from "../tests/support/runtimes.ts";
-import * as entry from "../mod.ts";
 import type { Bench, PartResult } from "./bench.ts";
 import { buildPrograms } from "./build.ts";
 import { type ContenderName, CONTENDERS } from "./contenders/table.ts";
@@ -99,8 +98,7 @@ function contendersOn({ name: runtime }: Runtime): readonly ContenderName[] {
     if (contender === "Bun.sql") return runtime === "bun";
     // It says that it is for Deno and Node.
     if (contender === "pgwire") return runtime !== "bun";
-    return !contender.startsWith("ours") || !contender.endsWith("repeat") ||
-      "createConnector" in entry;
+    return true;
   });
 }
 

@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   plan: ["settings"],
   transport: [],
   connect: ["wire", "auth", "handshake", "settings", "plan", "transport"],
+  bridge: ["wire", "settings", "transport", "connect"],
 };
 
 /** Files of another room that may be named although the room as a whole may not. */

@@ -1,11 +1,6 @@
-import * as entry from "../../mod.ts";
-import type { Contender, Place } from "./contender.ts";
+import { type Connector, type ConnectOptions, createConnector, type TargetObject } from "../../mod.ts";
+import { type Contender, FIRST_QUERY, type Opened, type Place } from "./contender.ts";
 import { targetOf, unbound } from "./ours.ts";
-
-/** The part of a Connector used here. */
-interface Connector {
-  connect(): Promise<entry.Session>;
-}
 
 /** A Connector, which keeps what makes the next connection cheaper. */
 export const oursRepeat: Contender = repeating(() => ({}));
@@ -13,24 +8,22 @@ export const oursRepeat: Contender = repeating(() => ({}));
 /** The same without channel binding. */
 export const oursUnboundRepeat: Contender = repeating(unbound);
 
-function repeating(more: () => entry.TargetObject): Contender {
+function repeating(more: () => TargetObject): Contender {
   const connectors = new Map<string, Connector>();
   const connectorTo = (place: Place): Connector => {
     const id = JSON.stringify(place);
-    const known = connectors.get(id);
-    if (known !== undefined) return known;
-    const { createConnector } = entry as unknown as {
-      createConnector(target: entry.TargetObject): Connector;
-    };
-    const connector = createConnector({ ...targetOf(place), ...more() });
-    connectors.set(id, connector);
-    return connector;
+    const known = connectors.get(id) ?? createConnector({ ...targetOf(place), ...more() });
+    connectors.set(id, known);
+    return known;
+  };
+  const open = async (place: Place, options: ConnectOptions): Promise<Opened> => {
+    const session = await connectorTo(place).connect(options);
+    await session.firstResult;
+    return { close: () => session.close() };
   };
   return {
-    async open(place) {
-      const session = await connectorTo(place).connect();
-      return { close: () => session.close() };
-    },
+    open: (place) => open(place, {}),
+    openWithQuery: (place) => open(place, { firstQuery: FIRST_QUERY }),
     forget: () => connectors.clear(),
   };
 }

@@ -1,10 +1,11 @@
-import { ProtocolError, UsageError } from "../errors.ts";
+import { PolicyError, ProtocolError, UsageError } from "../errors.ts";
 import type { AuthenticationMessage } from "../wire/authentication.ts";
 import type { ChannelFacts } from "./channel.ts";
 import { bindingOf, judgeTls } from "./gate_channel.ts";
 import type { Binding } from "./gate_channel.ts";
 import { challengeFor } from "./gate_request.ts";
 import type { Challenge, ScramChallenge } from "./gate_request.ts";
+import type { AuthenticationRequest } from "./methods.ts";
 import { checkPolicy, forbidden, refused } from "./policy.ts";
 import type { AuthPolicy } from "./policy.ts";
 import { VerifiedServer } from "./scram.ts";
@@ -146,6 +147,29 @@ export class Gate {
     const challenge = challengeFor(this.#policy, request, state);
     this.#state = { at: "answering", challenge, binding: state.binding };
     return challenge;
+  }
+
+  /**
+   * How a request would be answered, were it to come: for an answer that leaves before it. Nothing is decided by that;
+   * the request itself is judged when it comes.
+   *
+   * @returns undefined if it would be refused.
+   * @throws {UsageError} If the channel has not been judged, or a request came already.
+   */
+  foresee(request: AuthenticationRequest): Challenge | undefined {
+    const state = this.#state;
+    if (state.at !== "await-request") throw this.#outOfOrder("foresee");
+    try {
+      return challengeFor(this.#policy, request, state);
+    } catch (error) {
+      if (error instanceof PolicyError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Whether a channel tells who is at its end, before any exchange does: TLS verified up to the name, or this machine. */
+  trusts(channel: ChannelFacts): boolean {
+    return channel.local || (channel.kind === "tls" && this.#policy.tls?.verify === "full");
   }
 
   /**

@@ -66,6 +66,17 @@ export function scramKeys(saltedPassword: Uint8Array): ScramKeys {
   );
 }
 
+/** A copy of both keys that belongs to the caller, to be wiped apart; no print shows it either. */
+export function copyScramKeys(keys: ScramKeys): ScramKeys {
+  return new DerivedKeys(keys.clientKey.slice(), keys.serverKey.slice());
+}
+
+/** Overwrites both keys, which are of no use any more. */
+export function wipeScramKeys({ clientKey, serverKey }: ScramKeys): void {
+  clientKey.fill(0);
+  serverKey.fill(0);
+}
+
 /**
  * Computes ClientProof and ServerSignature over AuthMessage (RFC 5802 section 3).
  *

@@ -2,9 +2,9 @@ import { PgHandshakeError, PolicyError } from "../errors.ts";
 import type { Answer, AnswerRequest } from "../handshake/step.ts";
 import { Secret } from "../settings/secret.ts";
 import type { Clock } from "./clock.ts";
-import { deriveScramKeys } from "./derive.ts";
 import type { PasswordContext, PasswordSource } from "./options.ts";
 import type { FilePassword } from "./password_file.ts";
+import type { ScramKeyCache } from "./scram_key_cache.ts";
 
 /** Where the secrets of one attempt come from, and whom a password callback is asked for. */
 export interface SecretSources {
@@ -14,6 +14,8 @@ export interface SecretSources {
   readonly context: Omit<PasswordContext, "method" | "signal">;
   /** Looks into the password file; asked if there is no other password. */
   fromFile(): Promise<FilePassword | undefined>;
+  /** Derives SCRAM keys, and keeps them. */
+  readonly keys: ScramKeyCache;
 }
 
 /** Answers a machine's requests in one attempt. The password is fetched only when it is asked for. */
@@ -21,6 +23,8 @@ export class Answerer {
   readonly #sources: SecretSources;
   readonly #clock: Clock;
   #file: FilePassword | undefined;
+  #keyName: string | undefined;
+  #keysReused = false;
 
   /**
    * @param sources Where from.
@@ -34,6 +38,16 @@ export class Answerer {
   /** The password file the answer came from, if it came from one. */
   get file(): string | undefined {
     return this.#file?.password === undefined ? undefined : this.#file.path;
+  }
+
+  /** Whether the last answer was made of SCRAM keys that were there, or on their way, already. */
+  get keysReused(): boolean {
+    return this.#keysReused;
+  }
+
+  /** The server did not take what was answered, or did not prove that it knows it: it is not kept. */
+  refused(): void {
+    if (this.#keyName !== undefined) this.#sources.keys.forget(this.#keyName);
   }
 
   /**
@@ -57,10 +71,14 @@ export class Answerer {
     // Whoever takes this answer wipes it.
     if (request.want === "password") return { kind: "password", password };
     const { salt, iterations } = request;
-    const derived = deriveScramKeys(password, salt, iterations);
+    const { keys: cache, context } = this.#sources;
+    const { name, found } = cache.keysOf({ user: context.user, password, salt, iterations });
     // Prepared for derivation already, so the copy is of no use any more.
     password.fill(0);
-    return { kind: "scram-keys", keys: await this.#clock.race(derived, "authenticate") };
+    this.#keyName = name;
+    const { keys, derived } = await this.#clock.race(found, "authenticate");
+    this.#keysReused = !derived;
+    return { kind: "scram-keys", keys };
   }
 
   async #password(method: PasswordContext["method"]): Promise<Uint8Array> {

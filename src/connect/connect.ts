@@ -1,18 +1,10 @@
-import type { Settings } from "../settings/resolve.ts";
-import { chooseAdapter } from "./adapters.ts";
-import { abortError } from "./clock.ts";
-import type { Circumstances } from "./establish.ts";
-import { host } from "./host.ts";
-import { Journey } from "./journey.ts";
-import type { ConnectEventKind, ConnectOptions, Target } from "./options.ts";
-import { ConnectReport } from "./report.ts";
-import { Session } from "./session.ts";
-import { settingsOf } from "./target.ts";
-import { tlsPolicy } from "./tls_request.ts";
-import { refuseUnsupported } from "./unsupported.ts";
+import { Connector } from "./connector.ts";
+import type { ConnectOptions, Target } from "./options.ts";
+import type { Session } from "./session.ts";
 
 /**
- * Opens a PostgreSQL session: from a connection string to ReadyForQuery, as libpq does.
+ * Opens a PostgreSQL session: from a connection string to ReadyForQuery, as libpq does. Nothing is remembered for the
+ * next one; whoever opens several to the same place is served better by {@link createConnector}.
  *
  * @param target Where to and how; without it the environment and libpq's defaults.
  * @param options What a string cannot say: callbacks, a signal, a password provider.
@@ -34,45 +26,5 @@ import { refuseUnsupported } from "./unsupported.ts";
  * ```
  */
 export async function connect(target?: Target, options: ConnectOptions = {}): Promise<Session> {
-  const began = performance.now();
-  const circumstances = await circumstancesOf(target, options, began);
-  const journey = new Journey(circumstances);
-  const result = await journey.run();
-  if ("error" in result) throw result.error;
-  try {
-    circumstances.emit?.({ type: "ready" });
-  } catch (error) {
-    // A listener that throws gets its error, and nobody gets the session.
-    result.transport.close();
-    throw error;
-  }
-  const report = new ConnectReport(journey.attempts, performance.now() - began);
-  return new Session(result, { ...circumstances, report });
-}
-
-/**
- * Settles everything that is settled before anything is dialed.
- *
- * @throws {ConfigError} The settings are wrong, or cannot be honoured here.
- */
-export async function circumstancesOf(
-  target: Target | undefined,
-  options: ConnectOptions,
-  began: number,
-): Promise<Circumstances> {
-  const { onEvent, signal } = options;
-  if (signal?.aborted) throw abortError(signal, "settings");
-  const settings = await settingsOf(target, host, options.parameters);
-  refuseUnsupported(settings);
-  const tls = usesTls(settings) ? await tlsPolicy(settings, host) : undefined;
-  const adapter = await chooseAdapter(settings, tls, options.adapter);
-  const emit = onEvent === undefined
-    ? undefined
-    : (event: ConnectEventKind): void => onEvent({ at: performance.now() - began, ...event });
-  return { settings, options, adapter, host, tls, emit };
-}
-
-/** Whether any attempt may use TLS; a Unix socket never does, whatever sslmode says. */
-function usesTls(settings: Settings): boolean {
-  return settings.sslmode !== "disable" && settings.hosts.some(({ kind }) => kind === "tcp");
+  return await new Connector(target, { ...options, pipelining: "off" }).connect();
 }

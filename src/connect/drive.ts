@@ -1,4 +1,5 @@
 import type { ChannelFacts } from "../auth/channel.ts";
+import { wipeScramKeys } from "../auth/scram_keys.ts";
 import { ConnectionError, PgHandshakeError, type Phase } from "../errors.ts";
 import type { Answer, AnswerRequest, HandshakeEvent, Machine, Step } from "../handshake/step.ts";
 import type { TlsRequest, Transport } from "../transport/transport.ts";
@@ -66,12 +67,13 @@ export async function drive<Result>(
   }
 }
 
-/** The machine copies what it needs, so a password is wiped as soon as it has it. */
+/** The machine copies what it needs, so secrets are wiped as soon as it has them. */
 function answered<Result>(machine: Machine<Result>, answer: Answer): Step<Result> {
   try {
     return machine.answer(answer);
   } finally {
     if (answer.kind === "password") answer.password.fill(0);
+    if (answer.kind === "scram-keys") wipeScramKeys(answer.keys);
   }
 }
 

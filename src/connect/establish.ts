@@ -1,13 +1,13 @@
 import { encodeBase64 } from "../auth/base64.ts";
 import type { AuthPolicy } from "../auth/gate.ts";
-import { type Encryption, PgHandshakeError } from "../errors.ts";
+import { ConnectionError, type Encryption, PgHandshakeError } from "../errors.ts";
 import { ClientHandshake } from "../handshake/client.ts";
 import type { SessionStart } from "../handshake/client_state.ts";
+import { type ExpectedRequest, WrongGuess } from "../handshake/early.ts";
 import { ServerError } from "../handshake/server_error.ts";
 import type { AttemptTarget } from "../plan/attempts.ts";
 import type { Outcome } from "../plan/moves.ts";
 import { socketPath } from "../settings/hosts.ts";
-import type { Settings } from "../settings/resolve.ts";
 import type { Adapter, Address, TlsRequest, Transport } from "../transport/transport.ts";
 import { socketOptionsOf } from "./adapters.ts";
 import { Answerer } from "./answers.ts";
@@ -15,23 +15,21 @@ import type { Clock } from "./clock.ts";
 import { deliver } from "./deliver.ts";
 import { dial, type DialFailure, type DialResult } from "./dial.ts";
 import { drive } from "./drive.ts";
-import type { Host } from "./host.ts";
+import type { EndpointName } from "./endpoints.ts";
+import { earlyQueryOf } from "./first_query.ts";
+import type { Memory } from "./memory.ts";
 import type { ConnectEventKind, ConnectOptions } from "./options.ts";
 import { outcomeOf } from "./outcome.ts";
-import { filePassword } from "./password_file.ts";
 import { policyFor, proved } from "./policy.ts";
 import { checkSession } from "./session_check.ts";
-import { type TlsPolicy, tlsRequestFor } from "./tls_request.ts";
+import type { Settled } from "./settled.ts";
+import { tlsRequestFor } from "./tls_request.ts";
 
 /** Everything that stays the same over all attempts of one `connect()`. */
-export interface Circumstances {
-  readonly settings: Settings;
+export interface Circumstances extends Settled {
   readonly options: ConnectOptions;
-  readonly adapter: Adapter;
-  /** The machine, for the password file. */
-  readonly host: Host;
-  /** What TLS must do; undefined if no attempt may use it. */
-  readonly tls: TlsPolicy | undefined;
+  /** What connections before this one learned. */
+  readonly memory: Memory;
   /** Takes events; undefined if nobody listens. */
   readonly emit: ((event: ConnectEventKind) => void) | undefined;
 }
@@ -50,6 +48,8 @@ export interface Established {
   readonly transport: Transport;
   readonly start: SessionStart;
   readonly route: Route;
+  /** Whether SCRAM keys were there, or on their way, already. */
+  readonly keysReused: boolean;
   /** Addresses that were dialed before the one that answered. */
   readonly undialed: readonly DialFailure[];
 }
@@ -103,6 +103,7 @@ class Attempt {
   #address: Address | undefined;
   #racing = false;
   #undialed: readonly DialFailure[] = [];
+  #machine: ClientHandshake | undefined;
   #credentialsSent = false;
   #tlsInUse = false;
 
@@ -110,7 +111,7 @@ class Attempt {
     this.#target = target;
     this.#circumstances = circumstances;
     this.#clock = clock;
-    const { settings, options, host } = circumstances;
+    const { settings, options, passwordFiles, memory } = circumstances;
     this.#answerer = new Answerer({
       password: options.password ?? settings.password,
       scramClientKey: settings.scramClientKey,
@@ -121,12 +122,13 @@ class Attempt {
         user: settings.user,
         database: settings.dbname,
       },
-      fromFile: () => filePassword(target.host, settings, host),
+      fromFile: () => passwordFiles.find(target.host, settings),
+      keys: memory.keys,
     }, clock);
   }
 
   async run(): Promise<Established> {
-    const { emit, adapter, options } = this.#circumstances;
+    const { emit, adapter, options, memory } = this.#circumstances;
     const { transport, address } = await this.#open();
     this.#transport = transport;
     this.#address = address;
@@ -134,6 +136,7 @@ class Attempt {
     const policy = policyFor(this.#target, this.#circumstances);
     const tls = this.#tlsRequest();
     const start = await this.#startUp(transport, policy, tls);
+    memory.endpoints.learn(this.#endpoint(address), start);
     const checked = await checkSession(transport, start, this.#target.wants, {
       clock: this.#clock,
       options,
@@ -144,6 +147,7 @@ class Attempt {
       transport,
       start: { ...checked, channel: proved(start.channel, policy) },
       route: { address, encryption, tls, policy, adapter },
+      keysReused: this.#answerer.keysReused,
       undialed: this.#undialed,
     };
   }
@@ -153,12 +157,15 @@ class Attempt {
     this.#transport?.close();
   }
 
-  failure(error: PgHandshakeError): Failure {
+  failure(cause: PgHandshakeError): Failure {
+    const error = this.#explained(cause);
+    if (isRefusal(error)) this.#answerer.refused();
     const sawAuthRequest = this.#credentialsSent || error.phase === "authenticate";
     const outcome = outcomeOf(error, {
       tlsInUse: this.#tlsInUse,
       credentialsSent: this.#credentialsSent,
       sawAuthRequest,
+      statementSent: this.#machine?.querySent ?? false,
     });
     // All addresses of the race had their chance; the plan shall not begin with the second again.
     const nobodyWon = this.#racing && this.#address === undefined &&
@@ -169,6 +176,45 @@ class Attempt {
       undialed: this.#undialed,
       outcome: nobodyWon ? { ...outcome, error: "unreachable" } : outcome,
     };
+  }
+
+  /**
+   * What the failure of an attempt is that may be about a guess. A server may hang up, or reset the connection, over
+   * what it did not ask for, and a pooler may have dropped it and wait: whatever it was, it is not guessed again.
+   */
+  #explained(error: PgHandshakeError): PgHandshakeError {
+    const machine = this.#machine;
+    const isEnd = error instanceof ConnectionError && error.code === "connection-lost";
+    const explained = isEnd ? machine?.explain(error) ?? error : error;
+    const isWrong = explained instanceof WrongGuess;
+    const { memory } = this.#circumstances;
+    if (isWrong) memory.count("wrongGuesses");
+    if ((isWrong || machine?.isGuessing === true) && this.#address !== undefined) {
+      memory.endpoints.forget(this.#endpoint(this.#address));
+    }
+    return explained;
+  }
+
+  #endpoint(address: Address): EndpointName {
+    const { host, encryption } = this.#target;
+    const { user, dbname } = this.#circumstances.settings;
+    return {
+      host: host.host,
+      address: address.kind === "unix" ? address.path : address.host,
+      port: host.port,
+      user,
+      database: dbname,
+      encryption,
+    };
+  }
+
+  /** What the server will ask for, where that may be relied on. */
+  #expected(): ExpectedRequest | undefined {
+    const { memory } = this.#circumstances;
+    if (this.#address === undefined || this.#target.withoutGuess) return undefined;
+    return memory.pipelining === "off"
+      ? undefined
+      : memory.endpoints.expect(this.#endpoint(this.#address));
   }
 
   async #open(): Promise<NonNullable<DialResult["opened"]>> {
@@ -213,7 +259,11 @@ class Attempt {
       channel: { kind: "plain", local: transport.endpoint.local },
       clientNonce: encodeBase64(crypto.getRandomValues(new Uint8Array(18))),
       traced: emit !== undefined,
+      expected: this.#expected(),
+      // A server that may turn out to be the wrong kind gets it after that is known.
+      firstQuery: this.#target.wants === "any" ? earlyQueryOf(options.firstQuery) : undefined,
     });
+    this.#machine = machine;
     return await drive(machine, transport, {
       tls,
       clock: this.#clock,
@@ -237,6 +287,11 @@ class Attempt {
 /** A session that went on in plaintext after `N` is cancelled in plaintext too. */
 function routeEncryption(target: AttemptTarget, start: SessionStart): Encryption {
   return start.channel.kind === "plain" ? "plain" : target.encryption;
+}
+
+/** The server did not take our keys, or did not prove that it knows them. */
+function isRefusal({ code, phase }: PgHandshakeError): boolean {
+  return phase === "authenticate" && (code === "server-error" || code === "server-not-verified");
 }
 
 /** A wrong password from a file is easily overlooked: libpq says where it came from. */

@@ -1,4 +1,5 @@
 import { ConfigError } from "../errors.ts";
+import { filesInFolder, readFile, statFile } from "./host_files.ts";
 
 /** What the system says about a file. */
 export interface FileFacts {
@@ -57,20 +58,21 @@ export interface Host {
    * @throws {ConfigError} `missing-permission`, or if the file cannot be looked at.
    */
   permissions(path: string, keyword: string): Promise<FileFacts | undefined>;
+  /**
+   * What changes when a file, or the entries of a directory, are changed: times, size, place and permissions. undefined
+   * where there is no such file, or it may not be looked at.
+   */
+  stamp(path: string): Promise<string | undefined>;
 }
 
 /** The parts of the runtimes used here, as far as they are used. */
-interface DenoFiles {
+interface DenoRights {
   env: { get(name: string): string | undefined };
   permissions: {
     querySync(
       what: { name: string; variable?: string; path?: string; kind?: string },
     ): { state: string };
   };
-  readFile(path: string): Promise<Uint8Array>;
-  stat(path: string): Promise<
-    { mode: number | null; uid: number | null; isFile: boolean; isDirectory: boolean }
-  >;
 }
 interface NodeProcess {
   env: Record<string, string | undefined>;
@@ -80,7 +82,7 @@ interface NodeProcess {
   permission?: { has(scope: string, reference: string): boolean };
 }
 
-const scope = globalThis as unknown as { Deno?: DenoFiles; Bun?: unknown; process?: NodeProcess };
+const scope = globalThis as unknown as { Deno?: DenoRights; Bun?: unknown; process?: NodeProcess };
 
 /** PostgreSQL's own default (DEFAULT_PGSOCKET_DIR), and the one of Debian, Red Hat and Alpine. */
 const OWN_SOCKET_DIRECTORY = "/tmp";
@@ -165,8 +167,6 @@ export const host: Host = {
 
   async readOctets(path: string, keyword: string): Promise<Uint8Array | undefined> {
     try {
-      if (scope.Deno !== undefined) return await scope.Deno.readFile(path);
-      const { readFile } = await import("node:fs/promises");
       return await readFile(path);
     } catch (cause) {
       if (isMissing(cause)) return undefined;
@@ -176,10 +176,7 @@ export const host: Host = {
 
   async filesIn(path: string, keyword: string): Promise<readonly string[]> {
     try {
-      const { readdir } = await import("node:fs/promises");
-      const entries = await readdir(path, { withFileTypes: true });
-      return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => `${path}/${name}`)
-        .sort();
+      return (await filesInFolder(path)).map((name) => `${path}/${name}`).sort();
     } catch (cause) {
       if (isMissing(cause)) return [];
       throw unreadable(path, keyword, cause);
@@ -189,25 +186,28 @@ export const host: Host = {
   async permissions(path: string, keyword: string): Promise<FileFacts | undefined> {
     if (host.platform === "windows") return undefined;
     try {
-      return await factsOf(path);
+      const { mode, uid, isFile } = await statFile(path);
+      return mode === null
+        ? undefined
+        : { mode: mode & 0o777, rootOwned: uid === 0, regular: isFile };
     } catch (cause) {
       if (isMissing(cause)) return undefined;
       throw unreadable(path, keyword, cause);
     }
   },
-};
 
-async function factsOf(path: string): Promise<FileFacts | undefined> {
-  if (scope.Deno !== undefined) {
-    const { mode, uid, isFile } = await scope.Deno.stat(path);
-    return mode === null
-      ? undefined
-      : { mode: mode & 0o777, rootOwned: uid === 0, regular: isFile };
-  }
-  const { stat } = await import("node:fs/promises");
-  const found = await stat(path);
-  return { mode: found.mode & 0o777, rootOwned: found.uid === 0, regular: found.isFile() };
-}
+  async stamp(path: string): Promise<string | undefined> {
+    if (!mayRead(path)) return undefined;
+    try {
+      return (await statFile(path)).stamp;
+    } catch (cause) {
+      if (isMissing(cause) || isDenied(cause)) return undefined;
+      // Whoever reads it says why it cannot be read.
+      if (isErrorLike(cause)) return cause.code ?? cause.name;
+      throw cause;
+    }
+  },
+};
 
 function unreadable(path: string, keyword: string, cause: unknown): ConfigError {
   const denied = isDenied(cause);
@@ -226,7 +226,7 @@ export function mayRead(path: string): boolean {
 }
 
 /** Elsewhere than on Deno everything is granted. */
-function isGranted(what: Parameters<DenoFiles["permissions"]["querySync"]>[0]): boolean {
+function isGranted(what: Parameters<DenoRights["permissions"]["querySync"]>[0]): boolean {
   const state = scope.Deno?.permissions.querySync(what).state;
   return state === undefined || state === "granted";
 }
@@ -237,9 +237,7 @@ function homeVariable(): string {
 
 async function isDirectory(path: string): Promise<boolean> {
   try {
-    if (scope.Deno !== undefined) return (await scope.Deno.stat(path)).isDirectory;
-    const { stat } = await import("node:fs/promises");
-    return (await stat(path)).isDirectory();
+    return (await statFile(path)).isDirectory;
   } catch (error) {
     // A default that may not be looked at counts as absent.
     if (isMissing(error) || isDenied(error)) return false;

@@ -48,6 +48,14 @@ export interface Notification {
   readonly payload: string;
 }
 
+/** A run-time parameter and the value the server reported for it. */
+export interface ParameterChange {
+  /** Its name, for example `TimeZone`. */
+  readonly name: string;
+  /** Its new value. */
+  readonly value: string;
+}
+
 /** One step of a connection as it happens; `at` is in milliseconds since `connect()` was called. */
 export type ConnectEvent = { readonly at: number } & ConnectEventKind;
 
@@ -69,6 +77,19 @@ export type ConnectEventKind =
   | { readonly type: "failed"; readonly error: PgHandshakeError }
   | { readonly type: "ready" }
   | Extract<HandshakeEvent, { type: "message" }>;
+
+/** Statements to run as soon as possible. */
+export interface FirstQuery {
+  /** One or more statements, as `Session.query()` takes them. */
+  readonly text: string;
+  /**
+   * Over which channels they may leave before the server is ready, together with our last message. Whoever answers
+   * there gets to read them before it has proved that it knows the password. `trusted-channel`, the default: TLS with
+   * sslmode=verify-full, a Unix socket, loopback. `any-channel`: plaintext and unverified TLS as well. `none`: they
+   * wait until the server is ready.
+   */
+  readonly earlyOn?: "trusted-channel" | "any-channel" | "none";
+}
 
 /** What a connection string cannot say. */
 export interface ConnectOptions {
@@ -99,12 +120,24 @@ export interface ConnectOptions {
   readonly resolve?: (host: string) => Promise<readonly string[]>;
   /** Opens the sockets in place of the runtime's own adapters. */
   readonly adapter?: Adapter;
-  /** A NoticeResponse of the server; its text is the server's. */
+  /**
+   * Statements to run first; their results come by `Session.firstResult`. They leave together with our last message of
+   * the start-up where the channel allows it, which saves a round trip, and right after it otherwise. They are sent once
+   * at most: after a connection that broke, nothing is tried again. Where `target_session_attrs` wants a certain kind of
+   * server they are sent only to one that is accepted.
+   */
+  readonly firstQuery?: string | FirstQuery;
+  /** A NoticeResponse of the server, at any time; its text is the server's. A callback that throws ends the session. */
   readonly onNotice?: (notice: NoticeFields) => void;
-  /** A NotificationResponse that arrived while a message was awaited. */
+  /** A NotificationResponse, at any time, also while nothing is asked. */
   readonly onNotification?: (notification: Notification) => void;
   /** A run-time parameter was reported or changed. */
   readonly onParameter?: (name: string, value: string) => void;
+  /**
+   * The session ended by itself, for this reason: a server that shuts down (SQLSTATE 57P01), a connection that was lost.
+   * Called once; not for `close()` and `detach()`.
+   */
+  readonly onClose?: (reason: PgHandshakeError) => void;
   /** Every step and every message by name. Costs nothing when absent. */
   readonly onEvent?: (event: ConnectEvent) => void;
 }

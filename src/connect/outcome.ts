@@ -1,12 +1,14 @@
 import { ConfigError, ConnectionError, type PgHandshakeError } from "../errors.ts";
+import { WrongGuess } from "../handshake/early.ts";
 import type { Outcome } from "../plan/moves.ts";
 
 /** What the plan must know of an attempt that failed. */
 export function outcomeOf(
   error: PgHandshakeError,
-  facts: Pick<Outcome, "tlsInUse" | "credentialsSent" | "sawAuthRequest">,
+  facts: Pick<Outcome, "tlsInUse" | "credentialsSent" | "sawAuthRequest" | "statementSent">,
 ): Outcome {
   const known = { phase: error.phase, ...facts };
+  if (error instanceof WrongGuess) return { ...known, error: "wrong-guess" };
   if (error.code === "server-error") {
     return { ...known, error: "server", sqlState: error.sqlState };
   }

@@ -1,4 +1,4 @@
-import { gatherParameters } from "../settings/gather.ts";
+import { type GatheredParameters, gatherParameters } from "../settings/gather.ts";
 import type { HostAnswer, HostRequest } from "../settings/host_request.ts";
 import { parametersOf } from "../settings/object_parameters.ts";
 import { type ConnectionParameters, parseConnectionString } from "../settings/parse.ts";
@@ -19,8 +19,23 @@ export async function settingsOf(
   host: Host,
   runTimeParameters?: Readonly<Record<string, string>>,
 ): Promise<Settings> {
+  const { parameters, context } = await gather(explicitOf(target), host);
+  return resolveSettings(parameters, { ...context, runTimeParameters });
+}
+
+/**
+ * Completes parameters from the service file and the environment, and says where each was found.
+ *
+ * @param explicit What the target says.
+ * @param host The machine.
+ * @throws {ConfigError} The service is not found, its section cannot be read, or a permission is missing.
+ */
+export async function gather(
+  explicit: ConnectionParameters,
+  host: Host,
+): Promise<GatheredParameters> {
   const environment = host.environmentReader();
-  const gathering = gatherParameters(explicitOf(target));
+  const gathering = gatherParameters(explicit);
   let step = gathering.next();
   while (!step.done) {
     const request = step.value;
@@ -31,11 +46,15 @@ export async function settingsOf(
         : await answer(request, host),
     );
   }
-  const { parameters, context } = step.value;
-  return resolveSettings(parameters, { ...context, runTimeParameters });
+  return step.value;
 }
 
-function explicitOf(target: Target | undefined): ConnectionParameters {
+/**
+ * What a target itself says.
+ *
+ * @throws {ConfigError} It cannot be read.
+ */
+export function explicitOf(target: Target | undefined): ConnectionParameters {
   if (target === undefined) return {};
   return typeof target === "string" ? parseConnectionString(target) : parametersOf(target);
 }

@@ -35,8 +35,22 @@ export async function tlsPolicy(settings: Settings, host: Host): Promise<TlsPoli
   };
 }
 
-/** The request for one host of the list. */
+/** The requests that were made of a policy. */
+const requests = new WeakMap<TlsPolicy, WeakMap<HostEntry, TlsRequest>>();
+
+/**
+ * The request for one host of the list: the same object as long as policy and host are the same, so that a transport can
+ * keep what it makes of it.
+ */
 export function tlsRequestFor(policy: TlsPolicy, entry: HostEntry, settings: Settings): TlsRequest {
+  const ofPolicy = requests.get(policy) ?? new WeakMap<HostEntry, TlsRequest>();
+  requests.set(policy, ofPolicy);
+  const request = ofPolicy.get(entry) ?? requestFor(policy, entry, settings);
+  ofPolicy.set(entry, request);
+  return request;
+}
+
+function requestFor(policy: TlsPolicy, entry: HostEntry, settings: Settings): TlsRequest {
   const named = entry.host !== "" && !isIpLiteral(entry.host) && !looksNumeric(entry.host);
   return {
     ...policy,

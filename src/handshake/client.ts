@@ -24,12 +24,22 @@ import {
   agreed,
   type ClientConfig,
   isReading,
+  openGuess,
   phaseOf,
   type PrepareState,
   type ReadingState,
   type SessionStart,
   type State,
 } from "./client_state.ts";
+import {
+  answers,
+  endedGuess,
+  guessAt,
+  initialResponse,
+  NO_GUESS,
+  refusedGuess,
+  WrongGuess,
+} from "./early.ts";
 import { endedInsteadOfAnswer, judgeSslAnswer, surplusOctets, tlsRefused } from "./encryption.ts";
 import { Outbox } from "./outbox.ts";
 import { MAX_START_OCTETS, PHASES } from "./phases.ts";
@@ -64,6 +74,7 @@ export class ClientHandshake implements Machine<SessionStart> {
   readonly #outbox: Outbox;
   readonly #startup: StartupMessage;
   readonly #startupOctets: Uint8Array;
+  readonly #queryOctets: Uint8Array;
   #state: State = { at: "idle" };
   #octetsTaken = 0;
 
@@ -72,7 +83,7 @@ export class ClientHandshake implements Machine<SessionStart> {
    *
    * @param config Everything but secrets.
    * @throws {ConfigError} If the policies contradict each other.
-   * @throws {UsageError} If StartupMessage cannot be made of `startup`, or the nonce is none.
+   * @throws {UsageError} If StartupMessage cannot be made of `startup`, or the nonce or the query is none.
    */
   constructor(config: ClientConfig) {
     this.#config = config;
@@ -82,6 +93,10 @@ export class ClientHandshake implements Machine<SessionStart> {
     const { protocolVersion: version, startup: parameters } = config;
     this.#startup = { type: "StartupMessage", version, parameters };
     this.#startupOctets = encodeFrontend(this.#startup);
+    const query = config.firstQuery?.text;
+    this.#queryOctets = query === undefined
+      ? new Uint8Array(0)
+      : encodeFrontend({ type: "Query", text: query });
     if (!NONCE.test(config.clientNonce)) {
       throw new UsageError(
         "Cannot use the client nonce: it must be 1 to 512 printable ASCII characters without a comma",
@@ -92,6 +107,24 @@ export class ClientHandshake implements Machine<SessionStart> {
   /** How far the conversation has come, for errors of the caller's own (time, sockets). */
   get phase(): Phase {
     return phaseOf(this.#state);
+  }
+
+  /** Whether the first query has been sent: it may have been run, whatever became of the connection. */
+  get querySent(): boolean {
+    const state = this.#state;
+    return state.at === "failed"
+      ? state.querySent
+      : "early" in state && state.early.query === "sent";
+  }
+
+  /** Whether something was sent that the server did not ask for, and it has not answered that yet. */
+  get isGuessing(): boolean {
+    return openGuess(this.#state).kind !== "none";
+  }
+
+  /** The error of a connection that broke under the machine: a {@link WrongGuess} if that may be why. */
+  explain(end: PgHandshakeError): PgHandshakeError {
+    return endedGuess(openGuess(this.#state), end);
   }
 
   start(): Step<SessionStart> {
@@ -123,7 +156,7 @@ export class ClientHandshake implements Machine<SessionStart> {
     return this.#step(() => {
       const state = this.#expectReading("receiveEnd");
       if (state.at === "await-ssl-answer") throw endedInsteadOfAnswer();
-      throw endedIn(state, this.#deframer);
+      throw endedGuess(openGuess(state), endedIn(state, this.#deframer));
     });
   }
 
@@ -162,7 +195,7 @@ export class ClientHandshake implements Machine<SessionStart> {
       if (error instanceof MessageFormatError || error instanceof ProtocolError) {
         locate(error, phaseOf(this.#state));
       }
-      this.#state = { at: "failed", error };
+      this.#state = { at: "failed", error, querySent: this.querySent };
       return this.#outbox.step({ do: "fail", error });
     }
   }
@@ -171,8 +204,28 @@ export class ClientHandshake implements Machine<SessionStart> {
     this.#gate.judgeChannel(channel);
     const { version } = this.#startup;
     this.#outbox.sendEncoded(this.#startupOctets, this.#startup);
-    this.#state = { at: "await-authentication", channel, version, negotiated: false };
+    const { expected, firstQuery, clientNonce: nonce } = this.#config;
+    const withQuery = firstQuery !== undefined &&
+      (firstQuery.over === "any-channel" || this.#gate.trusts(channel));
+    const guess = guessAt(channel, expected, { gate: this.#gate, nonce, withQuery });
+    if (guess.kind === "scram") this.#outbox.send(initialResponse(guess.challenge, guess.scram));
+    const early = { sasl: guess.kind === "scram", query: withQuery ? "held" : "none" } as const;
+    const start: Agreed = { channel, version, offered: [], early };
+    this.#state = {
+      ...(guess.kind === "no-request" ? this.#withQuery(start) : start),
+      at: "await-authentication",
+      negotiated: false,
+      guess,
+    };
     return READ;
+  }
+
+  /** Lets the query that is held go, with our last message before AuthenticationOk. */
+  #withQuery(state: Agreed): Agreed {
+    const { firstQuery } = this.#config;
+    if (firstQuery === undefined || state.early.query !== "held") return agreed(state);
+    this.#outbox.sendEncoded(this.#queryOctets, { type: "Query", text: firstQuery.text });
+    return { ...agreed(state), early: { ...state.early, query: "sent" } };
   }
 
   #advance(): Next<SessionStart> {
@@ -230,7 +283,9 @@ export class ClientHandshake implements Machine<SessionStart> {
   }
 
   #onMessage(state: ReadingState, message: BackendMessage): Next<SessionStart> | undefined {
-    if (message.type === "ErrorResponse") throw serverError(state, message.fields);
+    if (message.type === "ErrorResponse") {
+      throw refusedGuess(openGuess(state), serverError(state, message.fields));
+    }
     switch (state.at) {
       case "await-authentication":
         return this.#onFirstAnswer(state, message);
@@ -267,19 +322,29 @@ export class ClientHandshake implements Machine<SessionStart> {
       this.#state = { ...state, version, negotiated: true };
       return undefined;
     }
+    const { guess } = state;
     if (message.type === "AuthenticationOk") {
-      return this.#onOk(state, this.#gate.admit({ method: "none" }));
+      const admission = this.#gate.admit({ method: "none" });
+      // A server that lets us in now takes our SASLInitialResponse for a message it does not know, and hangs up.
+      if (guess.kind === "scram") throw new WrongGuess(guess, "it asked for nothing");
+      return this.#onOk(state, admission);
     }
     // `legal` let only requests through; the gate knows each of them by name.
     const challenge = this.#gate.judgeRequest(message as AuthenticationMessage);
+    const offered = message.type === "AuthenticationSASL" ? message.mechanisms : [];
+    const asked: Agreed = { ...agreed(state), offered };
+    if (guess.kind !== "none") {
+      if (!answers(guess, challenge)) throw new WrongGuess(guess, `it sent ${message.type}`);
+      this.#state = { ...asked, at: "sasl-continue", scram: guess.scram, guess };
+      return undefined;
+    }
     if (challenge.kind !== "scram") {
-      this.#state = { ...agreed(state), at: "await-password", challenge };
+      this.#state = { ...asked, at: "await-password", challenge };
       return { do: "answer", request: { want: "password", method: challenge.kind } };
     }
     const scram = new ScramExchange({ ...challenge, nonce: this.#config.clientNonce });
-    const { mechanism } = challenge;
-    this.#outbox.send({ type: "SASLInitialResponse", mechanism, data: scram.clientFirst() });
-    this.#state = { ...agreed(state), at: "sasl-continue", scram };
+    this.#outbox.send(initialResponse(challenge, scram));
+    this.#state = { ...asked, at: "sasl-continue", scram, guess: NO_GUESS };
     return undefined;
   }
 
@@ -312,13 +377,13 @@ export class ClientHandshake implements Machine<SessionStart> {
       ? md5Password(password, encodeText(this.#user(), "user"), challenge.salt)
       : password;
     this.#outbox.send({ type: "PasswordMessage", password: answer });
-    this.#state = { ...agreed(state), at: "await-verdict", method: challenge.kind };
+    this.#state = { ...this.#withQuery(state), at: "await-verdict", method: challenge.kind };
     return this.#advance();
   }
 
   #sendProof(state: Extract<State, { at: "await-keys" }>, keys: ScramKeys): Next<SessionStart> {
     this.#outbox.send({ type: "SASLResponse", data: state.scram.clientFinal(keys) });
-    this.#state = { ...agreed(state), at: "sasl-final", scram: state.scram };
+    this.#state = { ...this.#withQuery(state), at: "sasl-final", scram: state.scram };
     return this.#advance();
   }
 
@@ -349,6 +414,8 @@ export class ClientHandshake implements Machine<SessionStart> {
         transactionStatus: message.status,
         channel: state.channel,
         leftover: this.#deframer.take(),
+        offered: state.offered,
+        early: state.early,
       },
     };
   }

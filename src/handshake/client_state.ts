@@ -3,6 +3,7 @@ import type { ChannelFacts } from "../auth/channel.ts";
 import type { ScramExchange, VerifiedServer } from "../auth/scram.ts";
 import type { Encryption, PgHandshakeError, Phase } from "../errors.ts";
 import type { CancelKey } from "./cancel_key.ts";
+import { type EarlyQuery, type ExpectedRequest, type Guess, NO_GUESS } from "./early.ts";
 import { PHASES, type ReadingPlace } from "./phases.ts";
 
 /** What a client start-up needs to know; time, chance and secrets come from outside. */
@@ -25,6 +26,16 @@ export interface ClientConfig {
   readonly clientNonce: string;
   /** Whether messages are reported by name. */
   readonly traced: boolean;
+  /**
+   * What this server asked for last time; its answer then leaves together with StartupMessage. If it proves wrong the
+   * machine fails with a {@link WrongGuess}. undefined guesses nothing.
+   */
+  readonly expected?: ExpectedRequest | undefined;
+  /**
+   * A statement to send together with our last message before AuthenticationOk, where the channel allows it. undefined
+   * sends none.
+   */
+  readonly firstQuery?: EarlyQuery | undefined;
 }
 
 /** What a finished start-up knows. */
@@ -43,12 +54,26 @@ export interface SessionStart {
   readonly channel: ChannelFacts;
   /** Octets that arrived behind ReadyForQuery; they belong to whoever reads next. */
   readonly leftover: Uint8Array;
+  /** What AuthenticationSASL offered; empty if the server did not send it. */
+  readonly offered: readonly string[];
+  /** What left before the server asked for it. If the query was sent, its results come next. */
+  readonly early: Early;
+}
+
+/** What left before the server asked for it. */
+export interface Early {
+  /** Whether SASLInitialResponse left together with StartupMessage. */
+  readonly sasl: boolean;
+  /** Whether the first query was sent; `held` may be sent with our next message. */
+  readonly query: "none" | "held" | "sent";
 }
 
 /** What stays the same from StartupMessage on. */
 export interface Agreed {
   readonly channel: ChannelFacts;
   readonly version: number;
+  readonly offered: readonly string[];
+  readonly early: Early;
 }
 
 /** Where the client is; replaced as a whole by every step. */
@@ -56,16 +81,22 @@ export type State =
   | { readonly at: "idle" }
   | { readonly at: "await-ssl-answer" }
   | { readonly at: "await-tls" }
-  | ({ readonly at: "await-authentication"; readonly negotiated: boolean } & Agreed)
+  | (
+    & { readonly at: "await-authentication"; readonly negotiated: boolean; readonly guess: Guess }
+    & Agreed
+  )
   | ({ readonly at: "await-password"; readonly challenge: PasswordChallenge } & Agreed)
   | ({ readonly at: "await-verdict"; readonly method: "password" | "md5" } & Agreed)
-  | ({ readonly at: "sasl-continue"; readonly scram: ScramExchange } & Agreed)
+  | (
+    & { readonly at: "sasl-continue"; readonly scram: ScramExchange; readonly guess: Guess }
+    & Agreed
+  )
   | ({ readonly at: "await-keys"; readonly scram: ScramExchange } & Agreed)
   | ({ readonly at: "sasl-final"; readonly scram: ScramExchange } & Agreed)
   | ({ readonly at: "sasl-complete"; readonly server: VerifiedServer } & Agreed)
   | PrepareState
   | { readonly at: "finished" }
-  | { readonly at: "failed"; readonly error: PgHandshakeError };
+  | { readonly at: "failed"; readonly error: PgHandshakeError; readonly querySent: boolean };
 
 /** A challenge that wants the password itself. */
 export type PasswordChallenge = Exclude<Challenge, { kind: "scram" }>;
@@ -87,7 +118,15 @@ export function isReading(state: State): state is ReadingState {
 
 /** The part of a state that every later one keeps. */
 export function agreed(state: Agreed): Agreed {
-  return { channel: state.channel, version: state.version };
+  const { channel, version, offered, early } = state;
+  return { channel, version, offered, early };
+}
+
+/** What was sent early and has not proved right yet. */
+export function openGuess(state: State): Guess {
+  return state.at === "await-authentication" || state.at === "sasl-continue"
+    ? state.guess
+    : NO_GUESS;
 }
 
 /** How far the conversation has come. */

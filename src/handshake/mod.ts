@@ -21,7 +21,9 @@
  */
 
 export { ClientHandshake } from "./client.ts";
-export type { ClientConfig, SessionStart } from "./client_state.ts";
+export type { ClientConfig, Early, SessionStart } from "./client_state.ts";
+export { WrongGuess } from "./early.ts";
+export type { EarlyQuery, ExpectedRequest, Guess } from "./early.ts";
 export { CancelHandshake } from "./cancel.ts";
 export type { CancelConfig } from "./cancel.ts";
 export { CancelKey } from "./cancel_key.ts";

@@ -48,6 +48,8 @@ export interface AttemptTarget {
   readonly wants: WantedSession;
   /** True where application_name is to be left out, because this server does not know it. */
   readonly withoutApplicationName: boolean;
+  /** True where nothing may be sent before the server asks for it, because that went wrong at this address. */
+  readonly withoutGuess: boolean;
 }
 
 /** `prefer-standby` goes over all hosts twice. */
@@ -61,6 +63,7 @@ interface Place {
   readonly address: number;
   readonly encryption: number;
   readonly withoutApplicationName: boolean;
+  readonly withoutGuess: boolean;
 }
 
 type State =
@@ -218,14 +221,15 @@ export class ConnectionPlan {
       do: "attempt",
       host,
       address,
-      // A second encryption, or a second try without the name, is for the address that answered the first.
-      otherAddresses: place.encryption > 0 || place.withoutApplicationName
+      // A second encryption, or a second try without something, is for the address that answered the first.
+      otherAddresses: place.encryption > 0 || place.withoutApplicationName || place.withoutGuess
         ? []
         : others.filter((other) => other !== undefined),
       encryption,
       plaintextAfterRefusal: encryption === "ssl-request" && this.#settings.sslmode === "prefer",
       wants: wantedIn(place.pass, this.#settings.targetSessionAttrs ?? "any"),
       withoutApplicationName: place.withoutApplicationName,
+      withoutGuess: place.withoutGuess,
     };
   }
 
@@ -244,6 +248,10 @@ export class ConnectionPlan {
           ? { at: "address", place: { ...place, withoutApplicationName: true } }
           : { at: "done" };
       }
+      case "same-without-guess":
+        return place.withoutGuess
+          ? { at: "done" }
+          : { at: "address", place: { ...place, withoutGuess: true } };
       case "address":
         return place.address + 1 < place.addresses.length
           ? {
@@ -253,6 +261,7 @@ export class ConnectionPlan {
               address: place.address + 1,
               encryption: 0,
               withoutApplicationName: false,
+              withoutGuess: false,
             },
           }
           : nextHost;
@@ -276,6 +285,7 @@ function firstPlace(
     address: 0,
     encryption: 0,
     withoutApplicationName: false,
+    withoutGuess: false,
   };
 }
 

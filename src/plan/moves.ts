@@ -12,7 +12,8 @@ export interface Outcome {
    * any phase; `tls-refused` the server said `N` and plaintext was not allowed; `tls-failed` the TLS handshake itself
    * broke, which does **not** include a certificate, name or ALPN check that the settings asked for; `closed` the peer
    * ended or reset the stream; `server` an ErrorResponse; `session-attrs` the session is not what target_session_attrs
-   * wants, or did not tell; `other` everything else, those checks included.
+   * wants, or did not tell; `wrong-guess` the server did not ask for what was answered before it asked; `other`
+   * everything else, those checks included.
    */
   readonly error:
     | "resolve"
@@ -24,6 +25,7 @@ export interface Outcome {
     | "closed"
     | "server"
     | "session-attrs"
+    | "wrong-guess"
     | "other";
   /** The five characters of the ErrorResponse. */
   readonly sqlState?: string;
@@ -33,10 +35,21 @@ export interface Outcome {
   readonly credentialsSent: boolean;
   /** Whether the server had asked for an authentication (AuthenticationOk is no question). */
   readonly sawAuthRequest: boolean;
+  /** Whether a statement of the user's had been written on this connection; not if absent. */
+  readonly statementSent?: boolean;
 }
 
-/** Where a failure leads: libpq's RECON, ADDR, HOST and FAIL, and once more without application_name. */
-export type Move = "encryption" | "same-without-name" | "address" | "host" | "stop";
+/**
+ * Where a failure leads: libpq's RECON, ADDR, HOST and FAIL, once more without application_name, and once more without
+ * a guess.
+ */
+export type Move =
+  | "encryption"
+  | "same-without-name"
+  | "same-without-guess"
+  | "address"
+  | "host"
+  | "stop";
 
 /** libpq's order; a Unix socket is never encrypted, whatever sslmode says. */
 export function encryptionsOf(
@@ -71,7 +84,10 @@ export function moveAfter(
   tried: Encryption | undefined,
   other: Encryption | undefined,
 ): Move {
+  if (mayHaveRun(outcome)) return "stop";
   switch (outcome.error) {
+    case "wrong-guess":
+      return "same-without-guess";
     case "resolve":
     case "unreachable":
       return "host";
@@ -91,6 +107,15 @@ export function moveAfter(
     case "other":
       return "stop";
   }
+}
+
+/**
+ * Whether a statement may have been run although we did not hear of it: then nothing may be tried again. A server that
+ * refuses us before it is ready, or asks for what was not expected, has not run it.
+ */
+function mayHaveRun(outcome: Outcome): boolean {
+  return outcome.statementSent === true && outcome.error !== "server" &&
+    outcome.error !== "wrong-guess";
 }
 
 function afterServerError(

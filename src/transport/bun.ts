@@ -27,6 +27,8 @@ import type {
   Adapter,
   Address,
   Endpoint,
+  Feed,
+  Sink,
   SocketOptions,
   TlsRequest,
   Transport,
@@ -38,7 +40,9 @@ export type {
   Adapter,
   Address,
   Endpoint,
+  Feed,
   KeepAlive,
+  Sink,
   SocketOptions,
   TlsIdentity,
   TlsRequest,
@@ -115,7 +119,7 @@ async function dial(
 
 interface Write {
   octets: Uint8Array;
-  readonly done: (value: undefined) => void;
+  readonly done: (value?: undefined) => void;
   readonly fail: (error: Error) => void;
 }
 
@@ -236,6 +240,29 @@ class BunTransport implements Transport {
     this.#inbox.abort(aborted);
   }
 
+  feed(sink: Sink): Feed {
+    const resume = this.#inbox.pour(sink);
+    return {
+      resume,
+      write: (octets, done) => {
+        if (this.#pending.failure !== undefined) return done(this.#pending.failure);
+        if (this.#write !== undefined) {
+          return done(new UsageError("Cannot write: another write is still pending"));
+        }
+        this.#write = { octets, done, fail: done };
+        this.#flush();
+      },
+    };
+  }
+
+  unref(): void {
+    this.#socket?.unref();
+  }
+
+  ref(): void {
+    this.#socket?.ref();
+  }
+
   onOpen(layer: Layer, socket: BunSocket<BunTransport>): void {
     if (layer === this.#layer) this.#socket = socket;
   }
@@ -281,9 +308,12 @@ class BunTransport implements Transport {
 
   /** Ends everything with an error and releases the socket. */
   #break(error: Error): Error {
+    const write = this.#write;
     this.#handshake = undefined;
     this.#write = undefined;
     this.#pending.end(error);
+    // One of a feed is not among the pending.
+    write?.fail(error);
     this.#inbox.end(error);
     this.#socket?.close();
     return error;

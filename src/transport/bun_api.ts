@@ -29,6 +29,8 @@ export interface BunSocket<Data> extends TlsReport {
   close(): void;
   pause(): void;
   resume(): void;
+  unref(): void;
+  ref(): void;
   setNoDelay(noDelay: boolean): boolean;
   setKeepAlive(enable: boolean, idleMs: number): boolean;
   upgradeTLS(

@@ -16,6 +16,8 @@ import type {
   Adapter,
   Address,
   Endpoint,
+  Feed,
+  Sink,
   SocketOptions,
   TlsRequest,
   Transport,
@@ -27,7 +29,9 @@ export type {
   Adapter,
   Address,
   Endpoint,
+  Feed,
   KeepAlive,
+  Sink,
   SocketOptions,
   TlsIdentity,
   TlsRequest,
@@ -56,6 +60,8 @@ interface DenoConn {
   close(): void;
   setNoDelay?(noDelay: boolean): void;
   setKeepAlive?(keepAlive: boolean): void;
+  unref?(): void;
+  ref?(): void;
 }
 
 interface DenoTlsConn extends DenoConn {
@@ -166,10 +172,7 @@ class DenoTransport implements Transport {
     if (this.#pending.failure === undefined && this.#writeClosed) {
       throw new UsageError("Cannot write: this side is closed");
     }
-    await this.#run(async () => {
-      let sent = 0;
-      while (sent < octets.length) sent += await this.#conn.write(octets.subarray(sent));
-    });
+    await this.#run(() => this.#writeAll(octets));
   }
 
   async closeWrite(): Promise<void> {
@@ -211,6 +214,33 @@ class DenoTransport implements Transport {
     this.#break(abortedFailure(this.#address, "transport"));
   }
 
+  feed(sink: Sink): Feed {
+    if (this.#reading) throw new UsageError("Cannot read into a sink: somebody else reads already");
+    this.#reading = true;
+    let resume: (() => void) | undefined;
+    void this.#readInto(sink, () => new Promise((go) => resume = go));
+    return {
+      resume(): void {
+        resume?.();
+        resume = undefined;
+      },
+      write: (octets, done) => {
+        if (this.#pending.failure !== undefined) return done(this.#pending.failure);
+        this.#writeAll(octets).then(() => done(), (error) => {
+          done(this.#pending.failure ?? lostFailure(this.#address, error));
+        });
+      },
+    };
+  }
+
+  unref(): void {
+    this.#conn.unref?.();
+  }
+
+  ref(): void {
+    this.#conn.ref?.();
+  }
+
   async #handshake(hostname: string, alpn: readonly string[]): Promise<TlsFacts> {
     const conn = await this.#deno.startTls(this.#conn, { hostname, alpnProtocols: [...alpn] });
     this.#conn = conn;
@@ -228,6 +258,26 @@ class DenoTransport implements Transport {
       verified: "full",
       serverCertificate: undefined,
     };
+  }
+
+  async #writeAll(octets: Uint8Array): Promise<void> {
+    let sent = await this.#conn.write(octets);
+    while (sent < octets.length) sent += await this.#conn.write(octets.subarray(sent));
+  }
+
+  async #readInto(sink: Sink, resumed: () => Promise<void>): Promise<void> {
+    for (;;) {
+      let octets: Uint8Array | undefined;
+      try {
+        octets = await this.#readOnce();
+      } catch (error) {
+        if (this.#pending.failure === undefined) sink.end(lostFailure(this.#address, error));
+        return;
+      }
+      if (this.#pending.failure !== undefined) return;
+      if (octets === undefined) return sink.end(undefined);
+      if (!sink.data(octets)) await resumed();
+    }
   }
 
   async #readOnce(): Promise<Uint8Array | undefined> {

@@ -20,6 +20,8 @@ import type {
   Abilities,
   Address,
   Endpoint,
+  Feed,
+  Sink,
   SocketOptions,
   TlsRequest,
   Transport,
@@ -172,6 +174,28 @@ export class NodeTransport implements Transport {
     const aborted = abortedFailure(this.#address, "transport");
     this.#break(aborted);
     this.#inbox.abort(aborted);
+  }
+
+  feed(sink: Sink): Feed {
+    const resume = this.#inbox.pour(sink);
+    return {
+      resume,
+      write: (octets, done) => {
+        if (this.#pending.failure !== undefined) return done(this.#pending.failure);
+        this.#socket?.write(octets, (error) => {
+          if (error) done(this.#pending.failure ?? lostFailure(this.#address, error));
+          else done();
+        });
+      },
+    };
+  }
+
+  unref(): void {
+    this.#socket?.unref();
+  }
+
+  ref(): void {
+    this.#socket?.ref();
   }
 
   #dialOptions(): NetConnectOpts {

@@ -81,6 +81,30 @@ export interface TlsRequest {
   readonly firstCurve?: "P-256" | "X25519" | undefined;
 }
 
+/** Takes octets as they come, where a promise for every chunk would cost too much. */
+export interface Sink {
+  /**
+   * Takes octets, at least one; they are the sink's from now on.
+   *
+   * @returns False for no more until `resume()`.
+   */
+  data(octets: Uint8Array): boolean;
+  /** Nothing more comes: the peer closed its side, or the connection broke. Called once; not after `close()`. */
+  end(error: Error | undefined): void;
+}
+
+/** What a transport gives for a {@link Sink}. */
+export interface Feed {
+  /** Goes on after `data` said false. */
+  resume(): void;
+  /**
+   * Writes all octets, as `write` of the transport, one call at a time.
+   *
+   * @param done Called once, maybe before this returns: when the socket has taken them, or with the reason why not.
+   */
+  write(octets: Uint8Array, done: (error?: Error) => void): void;
+}
+
 /**
  * A connected stream of octets. One reader and one writer at a time.
  *
@@ -106,6 +130,20 @@ export interface Transport {
   startTls(request: TlsRequest): Promise<TlsFacts>;
   /** Releases the socket at once; pending and later calls reject. May be called again. */
   close(): void;
+  /**
+   * Lets the process end although this is open and may be read from; a socket keeps it alive until told so. Absent if
+   * there is no such thing.
+   */
+  unref?(): void;
+  /** Takes `unref` back. */
+  ref?(): void;
+  /**
+   * Reads all there is into a sink, unread octets first; from now on `read` and `write` belong to the feed. Absent if
+   * promises are all there is.
+   *
+   * @throws {UsageError} If a read is pending, or there is a sink already.
+   */
+  feed?(sink: Sink): Feed;
 }
 
 /** What an adapter can do; policy is compared with it before anything is dialed. */

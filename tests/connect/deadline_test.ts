@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { connect } from "../../src/connect/connect.ts";
 import { ConnectionError, type Phase } from "../../src/errors.ts";
 import type { ConnectOptions } from "../../src/connect/options.ts";
+import { interceptPbkdf2 } from "../support/pbkdf2.ts";
 import { type Deferred, deferred, never, settled } from "./deferred.ts";
 import { fakeTimers, watchedSignal } from "./fake_time.ts";
 import { type FakeOptions, fakeServer, GREETING, LOCAL, type Play } from "./fake_server.ts";
@@ -145,13 +146,10 @@ const PLACES: readonly Place[] = [
     phase: "authenticate",
     target: SCRAM,
     prepare(reached) {
-      const { subtle } = globalThis.crypto;
-      const deriveBits = (): Promise<ArrayBuffer> => {
+      return interceptPbkdf2(() => {
         reached.resolve();
         return never();
-      };
-      Object.defineProperty(subtle, "deriveBits", { value: deriveBits, configurable: true });
-      return () => void Reflect.deleteProperty(subtle, "deriveBits");
+      });
     },
     play: () => async (peer) => {
       await peer.packet();

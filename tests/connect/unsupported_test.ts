@@ -2,8 +2,9 @@ import "../support/guard.ts";
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { circumstancesOf } from "../../src/connect/connect.ts";
+import { host } from "../../src/connect/host.ts";
 import type { Target } from "../../src/connect/options.ts";
+import { Settling } from "../../src/connect/settled.ts";
 import { ConfigError } from "../../src/errors.ts";
 import type { Adapter } from "../../src/transport/transport.ts";
 import { certificatePath, certificateText } from "../support/certificates.ts";
@@ -38,7 +39,8 @@ const TLS = { ...BASE, sslmode: "require" };
 const ROOTS = { sslmode: "verify-ca", sslrootcert: certificateText("ca.crt") };
 
 function settle(target: Target, adapter?: Adapter): Promise<unknown> {
-  return circumstancesOf(target, adapter === undefined ? {} : { adapter }, 0);
+  const options = adapter === undefined ? {} : { adapter };
+  return new Settling(target, options, host).settle(options);
 }
 
 async function refusedKeyword(target: Target, adapter?: Adapter): Promise<string | undefined> {

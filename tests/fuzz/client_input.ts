@@ -1,6 +1,7 @@
 /** What the fuzzed start-ups are made of: logins with other settings, other TLS, other messages. */
 import type { Verification } from "../../src/auth/channel.ts";
 import type { Encryption } from "../../src/errors.ts";
+import type { EarlyQuery, ExpectedRequest } from "../../src/handshake/early.ts";
 import { encodeBackend } from "../../src/wire/backend.ts";
 import type { Script } from "../handshake/converse.ts";
 import { MESSAGES } from "../handshake/places.ts";
@@ -50,6 +51,17 @@ const REQUIRE_AUTH = [
 const VERIFY: readonly Verification[] = ["none", "ca", "full"];
 const ENCRYPTION: readonly Encryption[] = ["plain", "ssl-request", "direct-tls"];
 
+const EXPECTED: readonly ExpectedRequest[] = (["plain", "tls"] as const).flatMap((channel) =>
+  [[], ["SCRAM-SHA-256"], ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]].map((mechanisms) => {
+    return { channel, mechanisms };
+  })
+);
+const FIRST_QUERY: readonly EarlyQuery[] = (["trusted-channel", "any-channel"] as const).map(
+  (over) => {
+    return { text: "select 1", over };
+  },
+);
+
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Makes one of a login that ends well. */
@@ -83,6 +95,8 @@ function configChanges(prng: Prng): CaseConfig {
     ...maybe("local", [true, false]),
     ...maybe("verify", VERIFY),
     ...maybe("protocolVersion", ["3.0", "3.2"]),
+    ...maybe("expected", EXPECTED),
+    ...maybe("firstQuery", FIRST_QUERY),
   };
 }
 

@@ -29,6 +29,8 @@ const ERRORS: readonly Outcome["error"][] = [
   "server",
   "session-attrs",
   "session-attrs",
+  "wrong-guess",
+  "wrong-guess",
   "other",
 ];
 const PHASES: readonly Phase[] = [
@@ -88,8 +90,8 @@ function walk({ settings, shuffles, seed }: Input): string {
   const prng = new Prng(seed);
   const chance = shuffles ? (below: number): number => prng.below(below) : undefined;
   const plan = new ConnectionPlan({ ...settings, chance });
-  // Two passes; each host is looked up, each address tried with two encryptions, each with and without a name.
-  const bound = 2 * settings.hosts.length * (1 + MAX_ADDRESSES * 2 * 2);
+  // Two passes; each host is looked up, each address tried with two encryptions, with and without a name and a guess.
+  const bound = 2 * settings.hosts.length * (1 + MAX_ADDRESSES * 2 * 2 * 2);
   const tried = new Set<string>();
   for (let count = 0; count <= bound; count++) {
     const target = plan.next();
@@ -114,7 +116,10 @@ function walk({ settings, shuffles, seed }: Input): string {
     const outcome = outcomeOf(prng, ERRORS);
     plan.failed(outcome);
     const mustStop = outcome.error === "other" || outcome.sqlState === "28P01" ||
-      (outcome.credentialsSent && outcome.error.startsWith("tls-"));
+      (outcome.credentialsSent && outcome.error.startsWith("tls-")) ||
+      // It may have been run.
+      (outcome.statementSent === true && !["server", "wrong-guess"].includes(outcome.error)) ||
+      (outcome.error === "wrong-guess" && target.withoutGuess);
     if (mustStop) {
       assert.equal(plan.next(), undefined, `it goes on after ${JSON.stringify(outcome)}`);
     }
@@ -130,7 +135,7 @@ function judge(target: AttemptTarget, settings: Input["settings"], tried: Set<st
   if (host.hostaddr !== undefined) assert.equal(address, host.hostaddr);
   const pass = settings.targetSessionAttrs === "prefer-standby" ? wants : "";
   const place = [pass, settings.hosts.indexOf(host), address, encryption];
-  const key = [...place, target.withoutApplicationName].join(" ");
+  const key = [...place, target.withoutApplicationName, target.withoutGuess].join(" ");
   assert.ok(!tried.has(key), `tried twice: ${key}`);
   tried.add(key);
 }
@@ -151,6 +156,7 @@ function outcomeOf(prng: Prng, errors: readonly Outcome["error"][]): Outcome {
     tlsInUse: prng.below(2) === 0,
     credentialsSent: prng.below(3) === 0,
     sawAuthRequest: prng.below(2) === 0,
+    statementSent: prng.below(4) === 0,
     ...(error === "server" && { sqlState }),
   };
 }

@@ -32,6 +32,8 @@ export function sentMessages(sent: Uint8Array): readonly SentMessage[] {
       const code = view.getUint32(at + 4);
       name = CODES.get(code) ?? "StartupMessage";
       typed = name === "StartupMessage";
+    } else if (sent[at] === 0x51) {
+      name = "Query";
     } else if (sent[at] !== 0x70) {
       throw new Error(`Something of type ${sent[at]} was sent`);
     } else if (saslBegun) {

@@ -6,6 +6,7 @@ import type { Encryption, ErrorCode, Phase } from "../../src/errors.ts";
 import type { CancelConfig } from "../../src/handshake/cancel.ts";
 import { CancelKey } from "../../src/handshake/cancel_key.ts";
 import type { ClientConfig } from "../../src/handshake/client_state.ts";
+import type { EarlyQuery, ExpectedRequest } from "../../src/handshake/early.ts";
 import { parseRequireAuth } from "../../src/settings/require_auth.ts";
 import { type BackendMessage, encodeBackend } from "../../src/wire/backend.ts";
 import { certificateDer } from "../support/certificates.ts";
@@ -28,6 +29,9 @@ export interface CaseConfig {
   readonly local?: boolean;
   readonly verify?: Verification;
   readonly user?: string;
+  /** The channel and the mechanisms of the last time. */
+  readonly expected?: ExpectedRequest;
+  readonly firstQuery?: EarlyQuery;
   /** A text as it is, or "hex:...". */
   readonly password?: string;
   /** For cancels. */
@@ -142,6 +146,8 @@ export function clientConfig(config: CaseConfig = {}, traced = true): ClientConf
     channel: { kind: "plain", local: config.local ?? false },
     clientNonce: CLIENT_NONCE,
     traced,
+    expected: config.expected,
+    firstQuery: config.firstQuery,
   };
 }
 
@@ -149,6 +155,7 @@ export function clientConfig(config: CaseConfig = {}, traced = true): ClientConf
 export function cancelConfig(config: CaseConfig = {}, traced = true): CancelConfig {
   return {
     encryption: config.encryption ?? "plain",
+    plaintextAfterRefusal: config.plaintextAfterRefusal ?? false,
     key: new CancelKey(config.processId ?? 0x1234, octets(config.key ?? "89abcdef")),
     policy: policyOf(config),
     channel: { kind: "plain", local: config.local ?? false },

@@ -60,7 +60,8 @@ export const WORDS: readonly Word[] = [
 const TAIL: readonly Word[] = ["ParameterStatus", "BackendKeyData", "ReadyForQuery"];
 const WELCOME: readonly Word[] = ["AuthenticationOk", ...TAIL];
 
-function octetsOf(word: Word, gs2: Gs2): Uint8Array {
+/** A word as the server writes it; the final ones fit what client-first said. */
+export function octetsOf(word: Word, gs2: Gs2): Uint8Array {
   const final = (text: string): Uint8Array =>
     encodeBackend({ type: "AuthenticationSASLFinal", data: octets(`text:${text}`) });
   switch (word) {

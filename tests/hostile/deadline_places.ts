@@ -9,6 +9,7 @@ import { PLAIN } from "../connect/sessions.ts";
 import { RFC7677_KEYS } from "../handshake/converse.ts";
 import { type OtherPlace, type Way, WAYS_TO_OTHERS, WAYS_TO_READING } from "../handshake/places.ts";
 import { CLIENT_NONCE } from "../handshake/vector_case.ts";
+import { interceptPbkdf2 } from "../support/pbkdf2.ts";
 import { join } from "../support/vectors.ts";
 
 /** A place where connect() waits. */
@@ -153,16 +154,14 @@ export function prepareCrypto(place: WaitingPlace, reached: Deferred): () => voi
     return into;
   };
   Object.defineProperty(crypto, "getRandomValues", { value: getRandomValues, configurable: true });
-  const isDeriving = place.name.includes("await-keys");
-  const deriveBits = (): Promise<ArrayBuffer> => {
-    reached.resolve();
-    return never();
-  };
-  if (isDeriving) {
-    Object.defineProperty(crypto.subtle, "deriveBits", { value: deriveBits, configurable: true });
-  }
+  const restore = place.name.includes("await-keys")
+    ? interceptPbkdf2(() => {
+      reached.resolve();
+      return never();
+    })
+    : undefined;
   return () => {
     Reflect.deleteProperty(crypto, "getRandomValues");
-    if (isDeriving) Reflect.deleteProperty(crypto.subtle, "deriveBits");
+    restore?.();
   };
 }

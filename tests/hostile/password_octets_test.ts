@@ -14,6 +14,7 @@ import { PLAIN } from "../connect/sessions.ts";
 import { flight } from "../handshake/vector_case.ts";
 import { CLIENT_NONCE } from "../handshake/vector_case.ts";
 import { join } from "../support/vectors.ts";
+import { interceptPbkdf2 } from "../support/pbkdf2.ts";
 import { holds, watchCopies } from "./copies.ts";
 
 /** The password of the vectors; in full-width letters SASLprep makes the same of it, in octets of its own. */
@@ -77,56 +78,48 @@ class Line {
   }
 }
 
-/** Uses the nonce of the vectors, and notes what Web Crypto is given and gives. */
+/** Uses the nonce of the vectors, and notes what PBKDF2 is given and gives. */
 class CryptoWatch {
-  readonly imported: { readonly octets: Uint8Array; readonly then: string }[] = [];
+  readonly given: { readonly octets: Uint8Array; readonly then: string }[] = [];
   readonly derived: Uint8Array[] = [];
+  readonly #restore: () => void;
 
-  constructor(failing: "importKey" | "deriveBits" | undefined) {
-    const { crypto } = globalThis;
-    const { subtle } = crypto;
-    const importKey = subtle.importKey.bind(subtle) as (...args: unknown[]) => Promise<CryptoKey>;
-    const deriveBits = subtle.deriveBits.bind(subtle);
+  constructor(fails: boolean) {
     const nonce = Buffer.from(CLIENT_NONCE, "base64");
-    define(crypto, "getRandomValues", (into: Uint8Array) => {
+    const getRandomValues = (into: Uint8Array): Uint8Array => {
       into.set(nonce.subarray(0, into.length));
       return into;
+    };
+    Object.defineProperty(globalThis.crypto, "getRandomValues", {
+      value: getRandomValues,
+      configurable: true,
     });
-    define(subtle, "importKey", (format: string, octets: Uint8Array, ...rest: unknown[]) => {
-      this.imported.push({ octets, then: Buffer.from(octets).toString() });
-      if (failing === "importKey") return Promise.reject(new Error("it failed"));
-      return importKey(format, octets, ...rest);
-    });
-    define(subtle, "deriveBits", async (...args: Parameters<typeof deriveBits>) => {
-      if (failing === "deriveBits") throw new Error("it failed");
-      const bits = await deriveBits(...args);
-      this.derived.push(new Uint8Array(bits));
-      return bits;
+    this.#restore = interceptPbkdf2(async ({ password: octets, run }) => {
+      this.given.push({ octets, then: Buffer.from(octets).toString() });
+      if (fails) throw new Error("it failed");
+      const derived = await run();
+      this.derived.push(derived);
+      return derived;
     });
   }
 
   stop(): void {
     Reflect.deleteProperty(globalThis.crypto, "getRandomValues");
-    Reflect.deleteProperty(globalThis.crypto.subtle, "importKey");
-    Reflect.deleteProperty(globalThis.crypto.subtle, "deriveBits");
+    this.#restore();
   }
-}
-
-function define(owner: object, name: string, value: unknown): void {
-  Object.defineProperty(owner, name, { value, configurable: true });
 }
 
 /** Logs in, or fails to, and gives what was seen. */
 async function logIn(
   flights: readonly Uint8Array[],
   password: PasswordSource,
-  options: { readonly failing?: "importKey" | "deriveBits"; readonly unwritable?: string } = {},
+  options: { readonly fails?: true; readonly unwritable?: string } = {},
 ): Promise<{ readonly line: Line; readonly crypto: CryptoWatch; readonly error: unknown }> {
-  const crypto = new CryptoWatch(options.failing);
+  const crypto = new CryptoWatch(options.fails === true);
   const line = new Line(flights, options.unwritable);
   try {
     const connecting = connect(PLAIN, { adapter: line.adapter, password });
-    const fails = options.failing !== undefined || options.unwritable !== undefined;
+    const fails = options.fails === true || options.unwritable !== undefined;
     if (fails) return { line, crypto, error: await reasonOf(connecting) };
     const session = await connecting;
     await session.close();
@@ -168,10 +161,10 @@ for (const [method, flights] of Object.entries(METHODS)) {
   }
 }
 
-test("what importKey() is given is the password, and zero once the keys are derived", async () => {
+test("what PBKDF2 is given is the password, and zero once the keys are derived", async () => {
   const { crypto } = await logIn(SCRAM, octetsOf(FULL_WIDTH));
-  assert.deepEqual(crypto.imported.map(({ then }) => then), [PASSWORD]);
-  assert.deepEqual(crypto.imported.map(({ octets }) => isZero(octets)), [true]);
+  assert.deepEqual(crypto.given.map(({ then }) => then), [PASSWORD]);
+  assert.deepEqual(crypto.given.map(({ octets }) => isZero(octets)), [true]);
 });
 
 test("the salted password is zero once the keys are derived", async () => {
@@ -180,14 +173,12 @@ test("the salted password is zero once the keys are derived", async () => {
   assert.deepEqual(crypto.derived.map(isZero), [true]);
 });
 
-for (const failing of ["importKey", "deriveBits"] as const) {
-  test(`what importKey() is given is zero also after ${failing}() failed`, async () => {
-    const { crypto, error } = await logIn(SCRAM, PASSWORD, { failing });
-    assert.match(String(error), /it failed/);
-    assert.deepEqual(crypto.imported.map(({ then }) => then), [PASSWORD]);
-    assert.deepEqual(crypto.imported.map(({ octets }) => isZero(octets)), [true]);
-  });
-}
+test("what PBKDF2 is given is zero also after it failed", async () => {
+  const { crypto, error } = await logIn(SCRAM, PASSWORD, { fails: true });
+  assert.match(String(error), /it failed/);
+  assert.deepEqual(crypto.given.map(({ then }) => then), [PASSWORD]);
+  assert.deepEqual(crypto.given.map(({ octets }) => isZero(octets)), [true]);
+});
 
 test("what a PasswordMessage was written from is zero once it is written", async () => {
   const { line } = await logIn([CLEAR, WELCOME], PASSWORD);
@@ -205,6 +196,6 @@ test("what a PasswordMessage was written from is zero also if the write failed",
 test("a password in SCRAM is never written at all", async () => {
   const { line, crypto } = await logIn(SCRAM, PASSWORD);
   assert.equal(line.written.some(({ then }) => then.includes(PASSWORD)), false);
-  assert.equal(crypto.imported.length, 1);
+  assert.equal(crypto.given.length, 1);
   assert.ok(line.written.every(({ octets }) => !holds(octets, octetsOf(PASSWORD))));
 });

@@ -1,10 +1,12 @@
 import "../support/guard.ts";
 import { test } from "node:test";
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { connect } from "../../mod.ts";
 import { certificatePath } from "../support/certificates.ts";
 import { execute, type Outcome } from "../support/execute.ts";
 import { liveServers } from "../support/live.ts";
@@ -105,3 +107,93 @@ test(
     assert.doesNotMatch(output, /^method/m);
   },
 );
+
+for (
+  const [example, expected] of [
+    [
+      "pg_pool.ts",
+      /^session {2}tls, scram-sha-256, bound: true$[\s\S]*^row {6}{"who":"scram_user","two":2}$/m,
+    ],
+    [
+      "postgres_js.ts",
+      /^row {6}{"who":"scram_user","two":2}$[\s\S]*^begin {4}nothing written yet: true$/m,
+    ],
+    ["drizzle.ts", /^rows {5}\[{"id":1,"name":"one"},{"id":2,"name":"two"}\]$/m],
+  ] as const
+) {
+  test(`examples/${example} uses a driver over a bridge`, { skip }, async () => {
+    const parameters = `sslmode=verify-full&sslrootcert=${ca}&channel_binding=require`;
+    const { code, output } = await run(example, uri(`scram_user:${SCRAM_PASSWORD}`, parameters));
+    assert.equal(code, 0, output);
+    assert.match(output, expected);
+  });
+}
+
+const deno = async (): Promise<void> => {
+  const file = join(repositoryRoot(), "examples", "deno_script.ts");
+  const net = `--allow-net=127.0.0.1:${live.get(18).port}`;
+  const flags = ["run", "--quiet", "--no-check", "--no-prompt", net, "--allow-env"];
+  const { code, output } = await execute(process.execPath, [
+    ...flags,
+    file,
+    uri("trust_user", "sslmode=disable"),
+  ], { environment: { ...process.env, NO_COLOR: "1" } });
+  assert.equal(code, 0, output);
+  assert.match(output, /^pg_\w+: \d+ [kM]B$/m);
+};
+
+const bun = async (): Promise<void> => {
+  const { code, output } = await run("bun_script.ts", uri("trust_user", "sslmode=disable"));
+  assert.equal(code, 0, output);
+  assert.match(output, /^2 visits, transaction status T$/m);
+};
+
+if ("Deno" in globalThis) {
+  test("examples/deno_script.ts prints rows with few permissions", { skip }, deno);
+}
+if ("Bun" in globalThis) test("examples/bun_script.ts runs a transaction", { skip }, bun);
+
+test("examples/health_check.ts answers with the exit codes of pg_isready", { skip }, async () => {
+  const there = await run("health_check.ts", uri("nobody", "connect_timeout=5"));
+  assert.deepEqual([there.code, there.output.trim()], [0, "ok"]);
+  const nowhere = await run("health_check.ts", "host=127.0.0.1 port=1 user=nobody");
+  assert.deepEqual([nowhere.code, nowhere.output.trim()], [2, "no-response"]);
+  const wrong = await run("health_check.ts", "hots=127.0.0.1");
+  assert.deepEqual([wrong.code, wrong.output.trim()], [3, "no-attempt"]);
+});
+
+test("examples/failover.ts finds the host that takes writes", { skip }, async () => {
+  const { port } = live.get(18);
+  const hosts = `127.0.0.1:1,127.0.0.1:${port}`;
+  const both = await run(
+    "failover.ts",
+    `postgres://trust_user@${hosts}/app?target_session_attrs=read-write`,
+  );
+  assert.equal(both.code, 0, both.output);
+  assert.match(both.output, new RegExp(`port 1 failed: .*\\n.*port ${port} succeeded`));
+  assert.match(both.output, new RegExp(`^port ${port}, read-only: off$`, "m"));
+  const none = await run(
+    "failover.ts",
+    `postgres://trust_user@${hosts}/app?target_session_attrs=standby`,
+  );
+  assert.equal(none.code, 1, none.output);
+  assert.match(none.output, new RegExp(`127.0.0.1:${port} failed at "ready": .*hot standby`));
+});
+
+test("examples/listen.ts works off notifications until it is told to stop", { skip }, async () => {
+  const channel = `jobs_${randomUUID()}`;
+  const target = uri("trust_user", "sslmode=disable");
+  let done = false;
+  const running = run("listen.ts", target, channel).finally(() => done = true);
+  const session = await connect(target);
+  // It may take a while until it listens; what comes before is nobody's.
+  while (!done) {
+    await session.query(`select pg_notify('${channel}', 'a job'), pg_notify('${channel}', 'stop')`);
+    await session.query("select pg_sleep(0.1)");
+  }
+  await session.close();
+  const { code, output } = await running;
+  assert.equal(code, 0, output);
+  assert.match(output, new RegExp(`^listening on ${channel}$`, "m"));
+  assert.match(output, /^\d+ says: a job\n\d+ says: stop$/m);
+});

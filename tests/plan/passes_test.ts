@@ -22,7 +22,8 @@ interface PassCase extends VectorCase {
 function textOf(target: Target | undefined): string {
   if (target === undefined) return "nothing";
   if (target.do === "resolve") return `resolve ${target.host.host}`;
-  const { host, address, encryption, otherAddresses, wants, withoutApplicationName } = target;
+  const { host, address, encryption, otherAddresses, wants, withoutApplicationName, withoutGuess } =
+    target;
   const place = address === undefined || address === host.host
     ? host.host
     : `${host.host} ${address}`;
@@ -31,6 +32,7 @@ function textOf(target: Target | undefined): string {
     ...(otherAddresses.length === 0 ? [] : [`others ${otherAddresses.join(" ")}`]),
     `wants ${wants}`,
     ...(withoutApplicationName ? ["nameless"] : []),
+    ...(withoutGuess ? ["in turn"] : []),
   ].join(", ");
 }
 

@@ -86,3 +86,53 @@ test("Pending settles each operation once, and rejects later ones with the last 
   await assert.rejects(later, (caught) => caught === second);
   assert.equal(began, false);
 });
+
+test("Inbox hands a sink what is unread, then what comes, until it says no", async () => {
+  const { inbox, flow } = recorded(4);
+  inbox.push(Uint8Array.of(1));
+  inbox.push(Uint8Array.of(2));
+  const seen: number[] = [];
+  let more = true;
+  const ends: (Error | undefined)[] = [];
+  const resume = inbox.pour({
+    data: ([octet = 0]) => {
+      seen.push(octet);
+      return more;
+    },
+    end: (error) => void ends.push(error),
+  });
+  assert.deepEqual(seen, []);
+  await Promise.resolve();
+  assert.deepEqual(seen, [1, 2]);
+  assert.equal(inbox.reading, true);
+  more = false;
+  inbox.push(Uint8Array.of(3));
+  inbox.push(Uint8Array.of(4, 4, 4));
+  inbox.push(Uint8Array.of(5));
+  inbox.end();
+  assert.deepEqual([seen, flow, ends], [[1, 2, 3], ["pause"], []]);
+  resume();
+  assert.deepEqual([seen, flow, ends], [[1, 2, 3, 4], ["pause", "resume"], []]);
+  more = true;
+  resume();
+  assert.deepEqual([seen, ends], [[1, 2, 3, 4, 5], [undefined]]);
+  resume();
+  inbox.end(new Error("late"));
+  assert.deepEqual(ends, [undefined]);
+});
+
+test("Inbox tells a sink of an error once, and nothing after abort()", async () => {
+  const error = new Error("reset");
+  for (const aborted of [false, true]) {
+    const { inbox } = recorded(4);
+    const heard: unknown[] = [];
+    inbox.pour({ data: (octets) => heard.push(octets) > 0, end: (one) => void heard.push(one) });
+    await Promise.resolve();
+    assert.throws(() => inbox.pour({ data: () => true, end: () => {} }), { name: "UsageError" });
+    await assert.rejects(inbox.read(), { name: "UsageError" });
+    if (aborted) inbox.abort(new Error("closed"));
+    inbox.end(error);
+    inbox.push(Uint8Array.of(1));
+    assert.deepEqual(heard, aborted ? [] : [error]);
+  }
+});

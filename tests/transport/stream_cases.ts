@@ -14,6 +14,81 @@ const MANY = 16 * 1024 * 1024;
 export function streamCases(open: Open): readonly Case[] {
   return [
     {
+      title: "a feed carries octets both ways, and waits for either side",
+      async run(lab) {
+        const { near, far } = await open(lab);
+        // A transport may do without.
+        if (near.feed === undefined) return;
+        let seen = 0;
+        let more = false;
+        let grown: () => void = () => {};
+        let ended: (error: Error | undefined) => void = () => {};
+        const end = new Promise<Error | undefined>((done) => ended = done);
+        const feed = near.feed({
+          data(octets) {
+            assert.equal(octets.constructor, Uint8Array);
+            seen += octets.length;
+            grown();
+            return more;
+          },
+          end: ended,
+        });
+        await assert.rejects(near.read(), UsageError);
+        assert.throws(() => near.feed?.({ data: () => true, end: () => {} }), UsageError);
+        const arrived = new Promise<void>((done) => grown = done);
+        const writing = far.write(pattern(MANY));
+        writing.catch(() => {});
+        await arrived;
+        await lab.settle();
+        const held = seen;
+        await lab.settle();
+        assert.equal(seen, held, "nothing comes before resume()");
+        more = true;
+        const all = new Promise<void>((done) => {
+          grown = () => {
+            if (seen === MANY) done();
+          };
+        });
+        feed.resume();
+        await all;
+        await writing;
+        const taken = new Promise<Error | undefined>((done) => feed.write(pattern(MANY), done));
+        const state = watch(taken);
+        await lab.settle();
+        assert.equal(state.settled, false);
+        assert.deepEqual(await far.read(MANY), pattern(MANY));
+        assert.equal(await taken, undefined);
+        near.close();
+        assert.equal(
+          (await new Promise<Error | undefined>((done) => feed.write(pattern(1), done)))?.name,
+          "ConnectionError",
+        );
+        assert.equal(watch(end).settled, false);
+      },
+    },
+    {
+      title: "a feed tells of the peer's end once",
+      async run(lab) {
+        const { near, far } = await open(lab);
+        if (near.feed === undefined) return;
+        const heard: (Error | undefined)[] = [];
+        const over = new Promise<void>((done) => {
+          near.feed?.({
+            data: () => true,
+            end(error) {
+              heard.push(error);
+              done();
+            },
+          });
+        });
+        await far.end();
+        await over;
+        near.close();
+        await lab.settle();
+        assert.deepEqual(heard, [undefined]);
+      },
+    },
+    {
       title: "octets go both ways",
       async run(lab) {
         const { near, far } = await open(lab);

@@ -1,0 +1,83 @@
+/** Files by what each runtime has itself: on Deno and Bun that spares loading `node:fs`, which takes milliseconds. */
+
+/** What a runtime says about a file. */
+export interface FileStat {
+  /** With the kind of file in its upper bits; null where the system has none. */
+  readonly mode: number | null;
+  readonly uid: number | null;
+  readonly isFile: boolean;
+  readonly isDirectory: boolean;
+  /** What changes with the file: times, size, place and permissions. */
+  readonly stamp: string;
+}
+
+interface DenoFiles {
+  readFile(path: string): Promise<Uint8Array>;
+  readDir(path: string): AsyncIterable<{ name: string; isDirectory: boolean }>;
+  stat(path: string): Promise<{
+    mode: number | null;
+    uid: number | null;
+    ino: number | null;
+    size: number;
+    mtime: Date | null;
+    ctime?: Date | null;
+    isFile: boolean;
+    isDirectory: boolean;
+  }>;
+}
+interface NodeStat {
+  mode: number;
+  uid: number;
+  ino: number;
+  size: number;
+  mtimeMs: number;
+  ctimeMs: number;
+  isFile(): boolean;
+  isDirectory(): boolean;
+}
+interface BunFiles {
+  file(path: string): { bytes(): Promise<Uint8Array>; stat(): Promise<NodeStat> };
+}
+type NodeFiles = typeof import("node:fs/promises");
+
+const { Deno, Bun } = globalThis as unknown as { Deno?: DenoFiles; Bun?: BunFiles };
+
+/** Kept, as even the second import of a module takes longer than what it is imported for. */
+let nodeFiles: NodeFiles | undefined;
+
+async function files(): Promise<NodeFiles> {
+  return nodeFiles ??= await import("node:fs/promises");
+}
+
+/** All octets of a file. Throws what the runtime throws, as the others here. */
+export async function readFile(path: string): Promise<Uint8Array> {
+  if (Deno !== undefined) return await Deno.readFile(path);
+  if (Bun !== undefined) return await Bun.file(path).bytes();
+  return await (await files()).readFile(path);
+}
+
+/** The names of the files in a folder, folders left out. */
+export async function filesInFolder(path: string): Promise<readonly string[]> {
+  const names: string[] = [];
+  if (Deno !== undefined) {
+    for await (const { name, isDirectory } of Deno.readDir(path)) {
+      if (!isDirectory) names.push(name);
+    }
+    return names;
+  }
+  const entries = await (await files()).readdir(path, { withFileTypes: true });
+  return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+}
+
+/** What the system says about a file. */
+export async function statFile(path: string): Promise<FileStat> {
+  if (Deno !== undefined) {
+    const { mode, uid, ino, size, mtime, ctime, isFile, isDirectory } = await Deno.stat(path);
+    const stamp = [mtime?.getTime(), ctime?.getTime(), size, ino, mode, uid].join();
+    return { mode, uid, isFile, isDirectory, stamp };
+  }
+  const found = Bun === undefined ? await (await files()).stat(path) : await Bun.file(path).stat();
+  const { mode, uid, ino, size, mtimeMs, ctimeMs } = found;
+  const stamp = [mtimeMs, ctimeMs, size, ino, mode, uid].join();
+  return { mode, uid, isFile: found.isFile(), isDirectory: found.isDirectory(), stamp };
+}
