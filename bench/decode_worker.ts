@@ -1,7 +1,6 @@
 /** Measures framing and decoding of a server's messages on the runtime it runs on; prints one line of JSON. */
 import process from "node:process";
-import { encodeBackend } from "../src/wire/backend.ts";
-import { decodeBackend } from "../src/wire/backend.ts";
+import { decodeBackend, encodeBackend } from "../src/wire/backend.ts";
 import { Deframer } from "../src/wire/deframer.ts";
 import { SESSION_LIMITS } from "../src/wire/limits.ts";
 
@@ -103,7 +102,7 @@ function frame(chunks: readonly Uint8Array[]): number {
   let count = 0;
   const deframer = new Deframer();
   for (const chunk of chunks) {
-    deframer.push(chunk);
+    deframer.adopt(chunk);
     while (deframer.message(SESSION_LIMITS) !== undefined) count += 1;
   }
   return count;
@@ -113,11 +112,12 @@ function decode(chunks: readonly Uint8Array[]): number {
   let count = 0;
   const deframer = new Deframer();
   for (const chunk of chunks) {
-    deframer.push(chunk);
-    for (let next = deframer.message(SESSION_LIMITS); next !== undefined;) {
+    deframer.adopt(chunk);
+    for (;;) {
+      const next = deframer.message(SESSION_LIMITS);
+      if (next === undefined) break;
       decodeBackend(next);
       count += 1;
-      next = deframer.message(SESSION_LIMITS);
     }
   }
   return count;

@@ -113,7 +113,7 @@ export interface Feed {
 export interface Transport {
   /** Where this is connected to. */
   readonly endpoint: Endpoint;
-  /** The next octets, at least one; undefined once the peer has closed its side. */
+  /** The next octets, at least one, which are the caller's from now on; undefined once the peer has closed its side. */
   read(): Promise<Uint8Array | undefined>;
   /** Writes all octets; settles when the socket has taken them (back-pressure). The octets may be reused then. */
   write(octets: Uint8Array): Promise<void>;
