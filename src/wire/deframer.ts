@@ -247,10 +247,12 @@ export class Deframer {
   /** Takes out `length` octets, which must be held: a view if they lie in one block. */
   #cut(length: number): Uint8Array {
     if (length === 0) return new Uint8Array(0);
-    const first = this.#unread(this.#head);
-    if (first.length >= length) {
+    const block = this.#blocks[this.#head];
+    const at = this.#at;
+    // Of the last block more is there than is written, but what is asked for is held.
+    if (block !== undefined && at + length <= block.length) {
       this.#skip(length);
-      return first.subarray(0, length);
+      return block.subarray(at, at + length);
     }
     const joined = new Uint8Array(length);
     let filled = 0;
