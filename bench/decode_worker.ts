@@ -24,7 +24,12 @@ const { Parser } = await import("pg-protocol/dist/parser.js") as unknown as {
 const { Buffer } = await import("node:buffer");
 
 const ways = { walk, frame, decode, pgProtocol } as const;
-const samples: Record<keyof typeof ways, number[]> = { walk: [], frame: [], decode: [], pgProtocol: [] };
+const samples: Record<keyof typeof ways, number[]> = {
+  walk: [],
+  frame: [],
+  decode: [],
+  pgProtocol: [],
+};
 for (let round = -WARM_UP; round < Number(process.argv[2]); round++) {
   for (const name of Object.keys(ways) as (keyof typeof ways)[]) {
     const chunks = chunksOf(stream);

@@ -27,7 +27,9 @@ const SYSTEM_PATHS: readonly string[] = [
 
 /** The system's, then the one beside the test server; none if there is no compiler. */
 export async function findLibpqs(): Promise<readonly Libpq[]> {
-  const compiler = ["cc", "gcc", "clang"].find((name) => spawnSync(name, ["--version"]).status === 0);
+  const compiler = ["cc", "gcc", "clang"].find((name) =>
+    spawnSync(name, ["--version"]).status === 0
+  );
   if (compiler === undefined) return [];
   const program = join(repositoryRoot(), BUILD_FOLDER, "libpq_client");
   mkdirSync(dirname(program), { recursive: true });

@@ -11,7 +11,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { MachineUnavailable } from "../tests/support/machines.ts";
-import { type PostgresServer, type PostgresVersion, startPostgres } from "../tests/support/postgres.ts";
+import {
+  type PostgresServer,
+  type PostgresVersion,
+  startPostgres,
+} from "../tests/support/postgres.ts";
 import { installPackages } from "../tests/support/prepare.ts";
 import { repositoryRoot } from "../tests/support/repository.ts";
 import { getRuntime, type Runtime } from "../tests/support/runtimes.ts";

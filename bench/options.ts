@@ -78,7 +78,9 @@ function chosen<Name extends string>(text: string | undefined, all: readonly Nam
   const wanted = text.split(",");
   const isMeant = (name: Name): boolean =>
     wanted.some((one) => one === name || one === name.split("-")[0]);
-  const unknown = wanted.find((one) => !all.some((name) => name === one || name.startsWith(`${one}-`)));
+  const unknown = wanted.find((one) =>
+    !all.some((name) => name === one || name.startsWith(`${one}-`))
+  );
   if (unknown !== undefined) {
     throw new Mistake(`Cannot measure "${unknown}": it must be of ${all.join(", ")}`);
   }

@@ -24,7 +24,9 @@ export class RuntimeWorker {
     // Deno's own TLS takes roots beside the system's from here alone.
     const environment = { DENO_CERT: certificatePath("ca.crt"), DENO_NO_UPDATE_CHECK: "1" };
     const name = `${contender} on ${runtime.name}`;
-    const worker = new RuntimeWorker(new LineProcess(name, runtime.executable, args, { environment }));
+    const worker = new RuntimeWorker(
+      new LineProcess(name, runtime.executable, args, { environment }),
+    );
     await worker.ask({ do: "load", contender });
     return worker;
   }

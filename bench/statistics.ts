@@ -23,5 +23,7 @@ export function median(values: readonly number[]): number {
 /** Round by round, so that a machine that grows slower during the run changes nothing. */
 export function ratioOf(values: readonly number[], base: readonly number[]): Spread {
   const count = Math.min(values.length, base.length);
-  return spreadOf(Array.from({ length: count }, (_, at) => (values[at] ?? NaN) / (base[at] ?? NaN)));
+  return spreadOf(
+    Array.from({ length: count }, (_, at) => (values[at] ?? NaN) / (base[at] ?? NaN)),
+  );
 }

@@ -1,4 +1,9 @@
-import { type Connector, type ConnectOptions, createConnector, type TargetObject } from "../../mod.ts";
+import {
+  type ConnectOptions,
+  type Connector,
+  createConnector,
+  type TargetObject,
+} from "../../mod.ts";
 import { type Contender, FIRST_QUERY, type Opened, type Place } from "./contender.ts";
 import { targetOf, unbound } from "./ours.ts";
 

@@ -6,7 +6,13 @@ import { md5 } from "@noble/hashes/legacy.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { type Contender, DATABASE, FIRST_QUERY, type Opened, type Place } from "./contender.ts";
 import { openRawSocket, type RawSocket } from "./raw_socket.ts";
-import { clientFinal, clientFirst, deriveKeys, type RawKeys, readServerFirst } from "./raw_scram.ts";
+import {
+  clientFinal,
+  clientFirst,
+  deriveKeys,
+  type RawKeys,
+  readServerFirst,
+} from "./raw_scram.ts";
 
 /** Knows nothing of earlier connections. */
 export const raw: Contender = { open: (place) => connect(place, undefined, false) };

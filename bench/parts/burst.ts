@@ -23,7 +23,11 @@ export async function measureBurst(bench: Bench): Promise<PartResult> {
     for (const scenario of CHOSEN) {
       for (const libpq of bench.libpqs) {
         const process = await libpq.start();
-        add(libpq.title, scenario, await process.ask(`burst ${AT_ONCE} ${conninfoOf(scenario, port)}`));
+        add(
+          libpq.title,
+          scenario,
+          await process.ask(`burst ${AT_ONCE} ${conninfoOf(scenario, port)}`),
+        );
         await process.end();
       }
       for (const runtime of bench.runtimes) {
@@ -51,7 +55,8 @@ export async function measureBurst(bench: Bench): Promise<PartResult> {
   };
   return {
     title: `${AT_ONCE} connects at once, cold`,
-    legend: `Medians of ${rounds} fresh processes: ratio to libpq with one poll loop, wall and CPU. ` +
+    legend:
+      `Medians of ${rounds} fresh processes: ratio to libpq with one poll loop, wall and CPU. ` +
       `PBKDF2 runs are counted where they go through Web Crypto, and on ${
         bench.runtimes.filter(({ name }) => name.startsWith("node")).map(runtimeTitle).join(", ") ||
         "Node"

@@ -18,9 +18,18 @@ export async function measureDecode(bench: Bench): Promise<PartResult> {
   }
   return {
     title: "Decoding",
-    legend: "100 000 messages in chunks of 64 KiB. Speed against the walk and against pg-protocol: more is faster.",
+    legend:
+      "100 000 messages in chunks of 64 KiB. Speed against the walk and against pg-protocol: more is faster.",
     tables: [{
-      head: ["", "walk, MB/s", "framing, MB/s", "/ walk", "decoding, MB/s", "pg-protocol, MB/s", "/ pg-protocol"],
+      head: [
+        "",
+        "walk, MB/s",
+        "framing, MB/s",
+        "/ walk",
+        "decoding, MB/s",
+        "pg-protocol, MB/s",
+        "/ pg-protocol",
+      ],
       rows: data.map(({ runtime, samples }) => {
         const { octets, walk, frame, decode, pgProtocol } = samples;
         const speed = (ms: readonly number[]): string => (octets / median(ms) / 1000).toFixed(0);

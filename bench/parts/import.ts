@@ -25,7 +25,8 @@ export async function measureImport(bench: Bench): Promise<PartResult> {
     if (bundle.without?.includes("@noble/*")) continue;
     const file = join(folder, `${at}.mjs`);
     // CommonJS inside a bundle asks for its modules by require().
-    const head = `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);\n`;
+    const head =
+      `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);\n`;
     writeFileSync(file, bundle.name === "pg" ? head : "");
     writeFileSync(file, await bundled(bundle), { flag: "a" });
     files.set(bundle.name, file);
@@ -55,7 +56,8 @@ export async function measureImport(bench: Bench): Promise<PartResult> {
   };
   return {
     title: "Import",
-    legend: "Milliseconds over an empty module, bundled and minified, in a fresh process: median (quartiles).",
+    legend:
+      "Milliseconds over an empty module, bundled and minified, in a fresh process: median (quartiles).",
     tables: [{
       head: ["", ...titles],
       rows: [...files.keys()].filter((name) => name !== EMPTY).map((name) => [

@@ -50,7 +50,8 @@ export async function measureLatency(bench: Bench): Promise<PartResult> {
   const all = [...series.values()];
   return {
     title: "Sequential connects",
-    legend: `Medians of ${rounds} rounds of ${batch} connects, everybody in turn: ratio to libpq in the same ` +
+    legend:
+      `Medians of ${rounds} rounds of ${batch} connects, everybody in turn: ratio to libpq in the same ` +
       "round (quartiles), and microseconds. The base is the first libpq that knows the scenario.",
     tables: FIGURES.map((figure) => tableOf(figure, runners, all)),
     data: all,

@@ -34,7 +34,9 @@ export async function measureMemory(bench: Bench): Promise<PartResult> {
   const cell = (who: string, { name }: Scenario): string => {
     const idle = data.find((one) => one.who === who && one.scenario === name)?.idle;
     if (idle === undefined) return "–";
-    return `${idle.heapOctets < 0 ? "–" : kilobytes(idle.heapOctets)}, ${kilobytes(idle.rssOctets)}`;
+    return `${idle.heapOctets < 0 ? "–" : kilobytes(idle.heapOctets)}, ${
+      kilobytes(idle.rssOctets)
+    }`;
   };
   return {
     title: "Memory of an idle session",

@@ -17,7 +17,9 @@ export const BUNDLES: readonly Bundle[] = [
   ...ADAPTERS.map((adapter) => ({
     name: `connect() and the ${adapter} adapter`,
     source: `export { connect } from "./mod.ts";`,
-    without: ADAPTERS.filter((other) => other !== adapter).map((other) => `*/transport/${other}.ts`),
+    without: ADAPTERS.filter((other) => other !== adapter).map((other) =>
+      `*/transport/${other}.ts`
+    ),
   })),
   ...ADAPTERS.map((adapter) => ({
     name: `ClientHandshake and the ${adapter} adapter`,
@@ -46,7 +48,8 @@ export async function measureSize(_bench: Bench): Promise<PartResult> {
   }
   return {
     title: "Size of a bundle",
-    legend: "By esbuild, minified, one ES module, in kB. pg, postgres.js and pgwire are whole drivers.",
+    legend:
+      "By esbuild, minified, one ES module, in kB. pg, postgres.js and pgwire are whole drivers.",
     tables: [{
       head: ["", "minified", "gzip -9"],
       rows: data.map(({ name, minified, gzip }) => [name, kilobytes(minified), kilobytes(gzip)]),
