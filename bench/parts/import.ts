@@ -24,11 +24,8 @@ export async function measureImport(bench: Bench): Promise<PartResult> {
   for (const [at, bundle] of BUNDLES.entries()) {
     if (bundle.without?.includes("@noble/*")) continue;
     const file = join(folder, `${at}.mjs`);
-    // CommonJS inside a bundle asks for its modules by require().
-    const head =
-      `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);\n`;
-    writeFileSync(file, bundle.name === "pg" ? head : "");
-    writeFileSync(file, await bundled(bundle), { flag: "a" });
+    // It is CommonJS, which a bundle that is a module cannot hold.
+    writeFileSync(file, bundle.name === "pg" ? bundle.source : await bundled(bundle));
     files.set(bundle.name, file);
   }
   const data: { runtime: string; name: string; ms: readonly number[] }[] = [];
@@ -57,7 +54,7 @@ export async function measureImport(bench: Bench): Promise<PartResult> {
   return {
     title: "Import",
     legend:
-      "Milliseconds over an empty module, bundled and minified, in a fresh process: median (quartiles).",
+      "Milliseconds over an empty module, bundled and minified but for pg, in a fresh process: median (quartiles).",
     tables: [{
       head: ["", ...titles],
       rows: [...files.keys()].filter((name) => name !== EMPTY).map((name) => [
