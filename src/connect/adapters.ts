@@ -45,14 +45,25 @@ export function socketOptionsOf(settings: Settings): SocketOptions {
   };
 }
 
+/** Loaded once: asking the runtime for a module it has takes a twentieth of a connection's processor time. */
+const loaded = new Map<string, Promise<Adapter>>();
+
+function once(name: string, load: () => Promise<Adapter>): () => Promise<Adapter> {
+  return () => {
+    const known = loaded.get(name) ?? load();
+    loaded.set(name, known);
+    return known;
+  };
+}
+
 /** Native sockets first. The imports are literal, so that bundlers and `deno check` see them. */
 function adaptersOfRuntime(): readonly (() => Promise<Adapter>)[] {
-  const node = async (): Promise<Adapter> => (await import("../transport/node.ts")).nodeAdapter;
+  const node = once("node", async () => (await import("../transport/node.ts")).nodeAdapter);
   if ("Deno" in globalThis) {
-    return [async () => (await import("../transport/deno.ts")).denoAdapter, node];
+    return [once("deno", async () => (await import("../transport/deno.ts")).denoAdapter), node];
   }
   if ("Bun" in globalThis) {
-    return [async () => (await import("../transport/bun.ts")).bunAdapter, node];
+    return [once("bun", async () => (await import("../transport/bun.ts")).bunAdapter), node];
   }
   return [node];
 }

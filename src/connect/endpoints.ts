@@ -57,6 +57,11 @@ export class EndpointMemory {
     return { channel, mechanisms };
   }
 
+  /** The server's version when it last let us in, as `ServerVersion.number`; undefined if it is not known. */
+  version(name: EndpointName): number | undefined {
+    return this.#learned.get(keyOf(name))?.serverVersion.number;
+  }
+
   /** Remembers how a start-up went. */
   learn(name: EndpointName, start: SessionStart): void {
     const { authentication, channel, offered, parameters } = start;

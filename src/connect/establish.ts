@@ -97,6 +97,9 @@ export async function establish(
   }
 }
 
+/** PostgreSQL 18 has the setting ssl_groups, "X25519:prime256v1" by default; before it was ssl_ecdh_curve with one. */
+const FIRST_WITH_X25519 = 180_000;
+
 /** One attempt, and what is known of it when it fails. */
 class Attempt {
   readonly #target: AttemptTarget;
@@ -254,9 +257,16 @@ class Attempt {
   #tlsRequest(): TlsRequest | undefined {
     const { tls, settings } = this.#circumstances;
     const { encryption, host } = this.#target;
-    return encryption === "plain" || tls === undefined
-      ? undefined
-      : tlsRequestFor(tls, host, settings);
+    if (encryption === "plain" || tls === undefined) return undefined;
+    const request = tlsRequestFor(tls, host, settings);
+    return this.#knowsX25519() ? { ...request, firstCurve: "X25519" } : request;
+  }
+
+  /** Whether the server is known to be of a version that knows more curves than P-256. */
+  #knowsX25519(): boolean {
+    const { memory } = this.#circumstances;
+    const version = this.#address && memory.endpoints.version(this.#endpoint(this.#address));
+    return version !== undefined && version >= FIRST_WITH_X25519;
   }
 
   async #startUp(

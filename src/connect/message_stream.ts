@@ -95,7 +95,7 @@ export class MessageStream {
           "This probably means the server terminated abnormally before or while processing the request",
       });
     }
-    this.#deframer.push(octets);
+    this.#deframer.adopt(octets);
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { TlsFacts, TlsVersion } from "../auth/channel.ts";
 import type { ConnectionError } from "../errors.ts";
 import { certificateFailure, codeOf, isCertificateVerdict, tlsFailure } from "./failures.ts";
-import { tlsVersion } from "./requests.ts";
+import { curves, tlsVersion } from "./requests.ts";
 import type { Address, TlsRequest } from "./transport.ts";
 
 /** What `upgradeTLS` takes, in its own spelling. */
@@ -9,6 +9,7 @@ export interface BunTlsOptions {
   serverName: string;
   rejectUnauthorized: false;
   minVersion: number;
+  ecdhCurve: string;
   ca?: string;
   crl?: string;
   cert?: string;
@@ -48,6 +49,7 @@ export function bunTlsOptions(request: TlsRequest): BunTlsOptions {
     rejectUnauthorized: false,
     // Never below TLSv1.2, as libpq by default.
     minVersion: Math.max(VERSION_NUMBERS[minVersion ?? "TLSv1.2"], VERSION_NUMBERS["TLSv1.2"]),
+    ecdhCurve: curves(request.firstCurve),
   };
   if (roots !== "system") options.ca = roots.pem;
   if (request.revocationLists !== undefined) options.crl = request.revocationLists;

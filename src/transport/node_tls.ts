@@ -1,15 +1,21 @@
 import type { Socket } from "node:net";
-import type { ConnectionOptions } from "node:tls";
-import { tlsSetupFailure } from "./failures.ts";
-import type { TlsIdentity, TlsRequest } from "./transport.ts";
+import type { ConnectionOptions, TLSSocket } from "node:tls";
+import type { TlsFacts } from "../auth/channel.ts";
+import { contextOf } from "./node_context.ts";
+import { tlsVersion } from "./requests.ts";
+import type { TlsRequest } from "./transport.ts";
 
 /**
  * A request in the words of `tls.connect`, which stays without `host`: with it, Deno would send SNI.
  *
- * @throws {ConfigError} If the client certificate or its key cannot be used.
+ * @param tls The module `node:tls`.
+ * @throws {ConfigError} If roots, lists, the client certificate or its key cannot be used.
  */
-export async function nodeTlsOptions(request: TlsRequest): Promise<ConnectionOptions> {
-  const { serverName, roots, identity, minVersion, maxVersion, alpn } = request;
+export async function nodeTlsOptions(
+  request: TlsRequest,
+  tls: typeof import("node:tls"),
+): Promise<ConnectionOptions> {
+  const { serverName, alpn } = request;
   const options: ConnectionOptions = {
     rejectUnauthorized: request.verify !== "none",
     // Names are compared by the gate, by libpq's rules.
@@ -18,16 +24,21 @@ export async function nodeTlsOptions(request: TlsRequest): Promise<ConnectionOpt
   if (serverName !== undefined) options.servername = serverName;
   // Node and Deno send no SNI if nothing is given, Bun if this is empty; Deno takes it for a name.
   else if (!("Deno" in globalThis)) options.servername = "";
-  if (roots !== "system") options.ca = roots.pem;
   if (alpn.length > 0) options.ALPNProtocols = [...alpn];
-  if (request.revocationLists !== undefined) options.crl = request.revocationLists;
-  if (minVersion !== undefined) options.minVersion = minVersion;
-  if (maxVersion !== undefined) options.maxVersion = maxVersion;
-  if (identity !== undefined) {
-    options.cert = identity.certificate;
-    options.key = await plainKey(identity);
-  }
-  return options;
+  return { ...options, ...await contextOf(request, tls) };
+}
+
+/** The facts of a connection whose handshake stands. */
+export function factsOf(socket: TLSSocket, request: TlsRequest): TlsFacts {
+  // Typed as always there; a handshake without a certificate yields an empty object.
+  const raw: Uint8Array | undefined = socket.getPeerCertificate()?.raw;
+  return {
+    protocol: tlsVersion(socket.getProtocol()),
+    cipher: socket.getCipher()?.name,
+    alpn: socket.alpnProtocol || undefined,
+    verified: request.verify === "none" ? "none" : "ca",
+    serverCertificate: raw === undefined ? undefined : new Uint8Array(raw),
+  };
 }
 
 /** What reads a socket's octets from the system. */
@@ -46,31 +57,4 @@ export function wireOf(socket: Socket): Wire | undefined {
   return handle?.readStop === undefined || handle.readStart === undefined
     ? undefined
     : handle as Wire;
-}
-
-/**
- * The client key without its passphrase. Deno's TLS would silently send no certificate where the passphrase is wrong,
- * or where key and certificate are no pair; both are found here.
- */
-async function plainKey(identity: TlsIdentity): Promise<string> {
-  const { createPrivateKey, X509Certificate } = await import("node:crypto");
-  const { key, passphrase } = identity;
-  let opened: ReturnType<typeof createPrivateKey>;
-  try {
-    opened = createPrivateKey(passphrase === undefined ? { key } : { key, passphrase });
-  } catch (error) {
-    const what = "cannot open the client key, wrong or missing passphrase, or not a key";
-    throw tlsSetupFailure("sslkey", what, error);
-  }
-  let paired: boolean;
-  try {
-    paired = new X509Certificate(identity.certificate).checkPrivateKey(opened);
-  } catch (error) {
-    throw tlsSetupFailure("sslcert", "cannot read the client certificate", error);
-  }
-  if (!paired) {
-    const mismatch = new Error("they do not belong together");
-    throw tlsSetupFailure("sslkey", "cannot use client certificate and key", mismatch);
-  }
-  return opened.export({ type: "pkcs8", format: "pem" }).toString();
 }

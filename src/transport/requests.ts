@@ -19,6 +19,17 @@ export function isOlder(first: TlsVersion, second: TlsVersion): boolean {
   return VERSIONS.indexOf(first) < VERSIONS.indexOf(second);
 }
 
+/** The other curves of OpenSSL's default list, in its order (SSL_CTX_set1_groups_list). */
+const OTHER_CURVES = "P-521:P-384";
+
+/**
+ * The curves to offer, in OpenSSL's words: a client sends its key share for the first alone, and a server that does
+ * not know that one costs a round trip (HelloRetryRequest, RFC 8446 section 4.1.4).
+ */
+export function curves(first: TlsRequest["firstCurve"]): string {
+  return first === "X25519" ? `X25519:P-256:${OTHER_CURVES}` : `P-256:X25519:${OTHER_CURVES}`;
+}
+
 /** Something an adapter cannot do exactly, and the setting to blame. */
 export interface UnmetNeed {
   /** libpq's keyword. */

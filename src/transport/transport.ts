@@ -73,6 +73,12 @@ export interface TlsRequest {
   readonly maxVersion: TlsVersion | undefined;
   /** The application protocols offered by ALPN; PostgreSQL's is `postgresql`. */
   readonly alpn: readonly string[];
+  /**
+   * Which curve's key share is sent at once; P-256 unless given, which is the only one PostgreSQL up to 17 knows, so
+   * that another costs a round trip there. From 18 on both are known, and X25519 takes a little less of the client's
+   * time. All curves are offered either way. An adapter that cannot choose ignores it.
+   */
+  readonly firstCurve?: "P-256" | "X25519" | undefined;
 }
 
 /** Takes octets as they come, where a promise for every chunk would cost too much. */
@@ -107,7 +113,7 @@ export interface Feed {
 export interface Transport {
   /** Where this is connected to. */
   readonly endpoint: Endpoint;
-  /** The next octets, at least one; undefined once the peer has closed its side. */
+  /** The next octets, at least one, which are the caller's from now on; undefined once the peer has closed its side. */
   read(): Promise<Uint8Array | undefined>;
   /** Writes all octets; settles when the socket has taken them (back-pressure). The octets may be reused then. */
   write(octets: Uint8Array): Promise<void>;

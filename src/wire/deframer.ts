@@ -28,13 +28,15 @@ export interface Frame {
 const HEADER = 5;
 /** Blocks that gather small pieces grow up to this size. */
 const MAX_SPARE_BLOCK = 16_384;
+/** Below, octets are cheaper copied together than kept apart; so one at a time costs no memory. */
+const MIN_ADOPTED = 1024;
 /** Blocks read to their end are dropped from the list once there are so many. */
 const MAX_SPENT_BLOCKS = 32;
 
 /**
  * Cuts a stream into messages, wherever its pieces were cut.
  *
- * Octets are copied when pushed, and once more if their message straddles blocks; never again. Small pieces
+ * Octets are copied when pushed, not when adopted, and once more if their message straddles blocks. Small pieces
  * that do not complete a message share blocks, so that one octet at a time costs neither time nor memory.
  */
 export class Deframer {
@@ -54,19 +56,31 @@ export class Deframer {
     return this.#held;
   }
 
+  /**
+   * Adds octets of the stream and keeps them as they are: nobody may write them any more. Few at a time are copied all
+   * the same.
+   */
+  adopt(octets: Uint8Array): void {
+    const length = octets.length;
+    if (length < MIN_ADOPTED) return this.push(octets);
+    this.#cutTail();
+    // Not a Buffer of Node, whose slice() does not copy.
+    const { buffer, byteOffset } = octets;
+    this.#blocks.push(new Uint8Array(buffer, byteOffset, length));
+    this.#tailEnd = length;
+    this.#held += length;
+  }
+
   /** Adds octets of the stream; they are copied. */
   push(octets: Uint8Array): void {
     const length = octets.length;
     if (length === 0) return;
-    const last = this.#blocks.length - 1;
-    const tail = this.#blocks[last];
+    const tail = this.#blocks.at(-1);
     if (tail !== undefined && tail.length - this.#tailEnd >= length) {
       tail.set(octets, this.#tailEnd);
       this.#tailEnd += length;
     } else {
-      if (tail !== undefined && tail.length > this.#tailEnd) {
-        this.#blocks[last] = tail.subarray(0, this.#tailEnd);
-      }
+      this.#cutTail();
       // As much room again as is held: the number of blocks stays small, and at most half is spare.
       const block = new Uint8Array(Math.max(length, Math.min(this.#held, MAX_SPARE_BLOCK)));
       block.set(octets);
@@ -190,6 +204,15 @@ export class Deframer {
     return undefined;
   }
 
+  /** Ends the last block where it is written, so that another can follow. */
+  #cutTail(): void {
+    const last = this.#blocks.length - 1;
+    const tail = this.#blocks[last];
+    if (tail !== undefined && tail.length > this.#tailEnd) {
+      this.#blocks[last] = tail.subarray(0, this.#tailEnd);
+    }
+  }
+
   /** What is unread of a block. */
   #unread(index: number): Uint8Array {
     const block = this.#blocks[index] ?? NOTHING;
@@ -224,10 +247,12 @@ export class Deframer {
   /** Takes out `length` octets, which must be held: a view if they lie in one block. */
   #cut(length: number): Uint8Array {
     if (length === 0) return new Uint8Array(0);
-    const first = this.#unread(this.#head);
-    if (first.length >= length) {
+    const block = this.#blocks[this.#head];
+    const at = this.#at;
+    // Of the last block more is there than is written, but what is asked for is held.
+    if (block !== undefined && at + length <= block.length) {
       this.#skip(length);
-      return first.subarray(0, length);
+      return block.subarray(at, at + length);
     }
     const joined = new Uint8Array(length);
     let filled = 0;

@@ -38,6 +38,8 @@ export interface DataRow {
 
 /** A name's zero octet and the six numbers behind it. */
 const LEAST_COLUMN = 1 + 4 + 2 + 4 + 2 + 4 + 2;
+/** The octets of a count. */
+const COUNT = 2;
 /** The length word of a value. */
 const LEAST_VALUE = 4;
 
@@ -117,18 +119,28 @@ export function decodeDataRow(body: Uint8Array): DataRow {
   const text = decodeText(body);
   const aligned = text.length === body.length;
   const values: (string | null)[] = [];
+  let at = COUNT;
+  // Not by the reader's small steps: of all that is ever decoded most is decoded here.
   while (values.length < count) {
-    const length = reader.i32();
-    if (length === -1) {
-      values.push(null);
-      continue;
-    }
-    const start = reader.skip(length);
-    const end = start + length;
-    values.push(aligned ? text.substring(start, end) : decodeText(body.subarray(start, end)));
+    const start = at + LEAST_VALUE;
+    const length = ((body[at] ?? 0) << 24) | ((body[at + 1] ?? 0) << 16) |
+      ((body[at + 2] ?? 0) << 8) | (body[at + 3] ?? 0);
+    const end = length === -1 ? start : start + length;
+    if (end < start || end > body.length) refuseValue(reader, at - COUNT);
+    if (length === -1) values.push(null);
+    else values.push(aligned ? text.substring(start, end) : decodeText(body.subarray(start, end)));
+    at = end;
   }
+  reader.skip(at - COUNT);
   reader.end();
   return { type: "DataRow", values };
+}
+
+/** Lets the reader, which stands behind the count, find what is wrong with the value so many octets further. */
+function refuseValue(reader: ByteReader, offset: number): never {
+  reader.skip(offset);
+  reader.skip(reader.i32());
+  return reader.fail("a value is not whole");
 }
 
 /**

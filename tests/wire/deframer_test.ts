@@ -1,5 +1,6 @@
 import "../support/guard.ts";
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { MessageFormatError } from "../../src/errors.ts";
 import {
@@ -267,4 +268,49 @@ test("packet() gives the start-up packet behind its length word", () => {
 test("packet() takes 10004 octets and refuses 10005", () => {
   assert.equal(deframerOf(hex("00002714 00*10000")).packet(10_004)?.length, 10_000);
   assert.throws(() => deframerOf(hex("00002715")).packet(10_004), MessageFormatError);
+});
+
+test("Adopted octets give the same messages as pushed ones, wherever the stream is cut", () => {
+  const random = new Prng(31);
+  const messages = Array.from({ length: 40 }, (_, at) => {
+    const body = random.octets(at % 5 === 0 ? 3_000 : at);
+    return join(Uint8Array.of(0x44, 0, 0, (body.length + 4) >> 8, (body.length + 4) & 0xff), body);
+  });
+  const stream = join(...messages);
+  for (const size of [1, 7, 1_023, 1_024, 1_025, 4_096, stream.length]) {
+    const deframer = new Deframer();
+    const found: Uint8Array[] = [];
+    for (const [at, piece] of split(stream, size).entries()) {
+      if (at % 3 === 2) deframer.push(piece);
+      else deframer.adopt(piece);
+      for (;;) {
+        const frame = deframer.message(SESSION_LIMITS);
+        if (frame === undefined) break;
+        found.push(frame.body);
+      }
+    }
+    assert.equal(deframer.held, 0);
+    assert.deepEqual(found, messages.map((one) => one.slice(5)));
+  }
+});
+
+test("Octets are copied when pushed, and not when adopted, unless they are few", () => {
+  const message = join(hex("44 00000804"), new Uint8Array(0x800));
+  const adopted = new Deframer();
+  adopted.adopt(message);
+  assert.equal(adopted.message(SESSION_LIMITS)?.body.buffer, message.buffer);
+  const pushed = deframerOf(message);
+  assert.notEqual(pushed.message(SESSION_LIMITS)?.body.buffer, message.buffer);
+  const few = new Deframer();
+  few.adopt(hex("5a 00000005 49"));
+  assert.deepEqual(few.message(SESSION_LIMITS), { type: 0x5a, body: hex("49") });
+});
+
+test("What take() gives of adopted octets is a copy, of a Buffer too", () => {
+  const octets = Buffer.alloc(2_000, 1);
+  const deframer = new Deframer();
+  deframer.adopt(octets);
+  const taken = deframer.take();
+  octets.fill(2);
+  assert.deepEqual(taken, new Uint8Array(2_000).fill(1));
 });

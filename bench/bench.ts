@@ -1,0 +1,45 @@
+import type { PostgresServer } from "../tests/support/postgres.ts";
+import type { Runtime } from "../tests/support/runtimes.ts";
+import type { ContenderName } from "./contenders/table.ts";
+import type { Libpq } from "./libpq.ts";
+import type { BenchOptions } from "./options.ts";
+
+/** What every part gets. */
+export interface Bench {
+  readonly options: BenchOptions;
+  readonly runtimes: readonly Runtime[];
+  /** By version; 18 is always there. */
+  readonly servers: ReadonlyMap<number, PostgresServer>;
+  readonly libpqs: readonly Libpq[];
+  /** Where the bundled programs are. */
+  readonly folder: string;
+  /** Who takes part on a runtime. */
+  contendersOn(runtime: Runtime): readonly ContenderName[];
+  /** Tells a person how far it is. */
+  progress(text: string): void;
+}
+
+/** What a part ends with. */
+export interface PartResult {
+  readonly title: string;
+  /** What the figures mean. */
+  readonly legend: string;
+  readonly tables: readonly Table[];
+  /** Everything that was measured, for the file. */
+  readonly data: unknown;
+}
+
+/** One table of texts. */
+export interface Table {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** "ours (Bun)". */
+export function titleOf(contender: ContenderName, runtime: Runtime): string {
+  return `${contender}, ${runtimeTitle(runtime)}`;
+}
+
+export function runtimeTitle({ name }: Runtime): string {
+  return { "deno": "Deno", "bun": "Bun", "node-20": "Node 20", "node-26": "Node 26" }[name];
+}

@@ -1,0 +1,124 @@
+import { type Proxy, startProxy } from "../../tests/support/proxy.ts";
+import { type Bench, type PartResult, runtimeTitle, titleOf } from "../bench.ts";
+import type { ContenderName } from "../contenders/table.ts";
+import { RuntimeWorker } from "../runtime_worker.ts";
+import { conninfoOf, placeOf, type Scenario, SCENARIOS, takesPart } from "../scenarios.ts";
+import type { Runtime } from "../../tests/support/runtimes.ts";
+
+/** Long enough that what a client sends without waiting is one flight, even on a busy machine. */
+const HOLD_MS = 50;
+/** Who learns has learned by the last. The least counts: a busy machine only ever makes more of them. */
+const CONNECTS = 2;
+/** What {@link Count.who} ends with where a query was sent as early as it may be. */
+const WITH_QUERY = ", to the result of the first query";
+const TCP = 1;
+
+/** Round trips of one contender to one server. */
+interface Count {
+  readonly who: string;
+  readonly server: number;
+  readonly scenario: string;
+  readonly roundTrips: number;
+}
+
+type Column = readonly [server: number, scenario: Scenario];
+
+/** Counts round trips to ReadyForQuery through a proxy that records who sent what in turn; TCP counts as one. */
+export async function measureFlights(bench: Bench): Promise<PartResult> {
+  const columns = columnsOf(bench);
+  const proxies = new Map<number, Proxy>();
+  const counts: Count[] = [];
+  try {
+    for (const [version, { port }] of bench.servers) {
+      const target = { host: "127.0.0.1", port };
+      proxies.set(version, await startProxy({ target, holdMs: HOLD_MS }));
+    }
+    for (const libpq of bench.libpqs.slice(0, 2)) {
+      const process = await libpq.start();
+      const can = ({ encryption }: Scenario): boolean =>
+        encryption !== "direct" || libpq.version >= 170_000;
+      await count(
+        libpq.title,
+        columns.filter(([, scenario]) => can(scenario)),
+        async (column) =>
+          void await process.ask(`batch 1 ${conninfoOf(column[1], proxyOf(column).port)}`),
+      );
+      await process.end();
+    }
+    for (const runtime of bench.runtimes) {
+      for (const contender of bench.contendersOn(runtime)) await countOne(runtime, contender);
+    }
+  } finally {
+    for (const proxy of proxies.values()) await proxy.close();
+  }
+  const names = [...new Set(counts.map(({ who }) => who))];
+  const cell = (who: string, [server, { name }]: Column): string => {
+    const found = counts.find((one) =>
+      one.who === who && one.server === server && one.scenario === name
+    );
+    return found === undefined ? "–" : String(found.roundTrips);
+  };
+  return {
+    title: "Round trips to ReadyForQuery",
+    legend:
+      `Flights of the client through a proxy that holds the server's octets for ${HOLD_MS} ms, and one for ` +
+      "TCP. Who repeats had connected before; postgres.js and pgwire connect by a query, which is counted.",
+    tables: [{
+      head: ["", ...columns.map(([server, { name }]) => `${name}, PostgreSQL ${server}`)],
+      rows: names.map((who) => [who, ...columns.map((column) => cell(who, column))]),
+    }],
+    data: counts,
+  };
+
+  function proxyOf([server]: Column): Proxy {
+    const proxy = proxies.get(server);
+    if (proxy === undefined) throw new TypeError("There is a proxy for every server");
+    return proxy;
+  }
+
+  async function countOne(runtime: Runtime, contender: ContenderName): Promise<void> {
+    bench.progress(`flights: ${contender} on ${runtimeTitle(runtime)}`);
+    const worker = await RuntimeWorker.start(runtime, contender, bench.folder);
+    const own = columns.filter(([, scenario]) => takesPart(contender, scenario));
+    await count(titleOf(contender, runtime), own, async (column) => {
+      const place = placeOf(column[1], proxyOf(column).port);
+      await worker.ask({ do: "batch", place, count: 1 });
+    });
+    // Who keeps something can send a query early, too.
+    if (contender.endsWith("repeat")) {
+      await count(`${titleOf(contender, runtime)}${WITH_QUERY}`, own, async (column) => {
+        const place = placeOf(column[1], proxyOf(column).port);
+        await worker.ask({ do: "batch", place, count: 1, withQuery: true });
+      });
+    }
+    await worker.end();
+  }
+
+  async function count(
+    who: string,
+    own: readonly Column[],
+    connect: (column: Column) => Promise<void>,
+  ): Promise<void> {
+    for (const column of own) {
+      for (let at = 0; at < CONNECTS; at++) await connect(column);
+      const seen = proxyOf(column).flights().slice(-CONNECTS).map(roundTripsOf);
+      const [server, { name: scenario }] = column;
+      counts.push({ who, server, scenario, roundTrips: Math.min(...seen) });
+    }
+  }
+}
+
+/** What was sent behind the server's last flight waits for nothing: it is Terminate. */
+function roundTripsOf(flights: ReturnType<Proxy["flights"]>[number]): number {
+  const last = flights.findLastIndex(({ from }) => from === "server");
+  return TCP + flights.slice(0, last).filter(({ from }) => from === "client").length;
+}
+
+/** Everything on 18; on older servers what depends on their TLS. */
+function columnsOf({ servers }: Bench): readonly Column[] {
+  return [...servers.keys()].flatMap((server) =>
+    SCENARIOS.filter(({ encryption }) =>
+      server === 18 || encryption === "ssl-request" || (encryption === "direct" && server >= 17)
+    ).map((scenario): Column => [server, scenario])
+  );
+}

@@ -1,0 +1,112 @@
+import type { ConnectionOptions, SecureContext, SecureContextOptions } from "node:tls";
+import { tlsSetupFailure } from "./failures.ts";
+import { curves } from "./requests.ts";
+import type { TlsIdentity, TlsRequest } from "./transport.ts";
+
+/** How many policies are remembered; a process rarely has more than one. */
+const MAX_CONTEXTS = 8;
+
+/** Deno and Bun make their own of the options, and are connected to by adapters of their own. */
+const ON_NODE = !("Deno" in globalThis) && !("Bun" in globalThis);
+
+/** What a context is made of. */
+type Policy = Pick<
+  TlsRequest,
+  "roots" | "revocationLists" | "identity" | "minVersion" | "maxVersion" | "firstCurve"
+>;
+
+interface Known {
+  readonly policy: Policy;
+  readonly context: SecureContext;
+}
+
+/** The one used last is the last. */
+const known: Known[] = [];
+
+/**
+ * The part of a request that is the same for every connection of a policy. On Node it is made once and kept: reading
+ * roots and keys takes a quarter of a connection's processor time. What files held counts, not their names, so a file
+ * that has changed makes a new one. The roots "system" are those of the first time.
+ *
+ * @throws {ConfigError} If roots, lists, the client certificate or its key cannot be used.
+ */
+export async function contextOf(
+  request: TlsRequest,
+  tls: typeof import("node:tls"),
+): Promise<ConnectionOptions> {
+  if (!ON_NODE) return await contextOptions(request);
+  const at = known.findIndex(({ policy }) => isSame(policy, request));
+  const found = known[at];
+  if (found !== undefined) {
+    known.splice(at, 1);
+    known.push(found);
+    return { secureContext: found.context };
+  }
+  const options = await contextOptions(request);
+  let context: SecureContext;
+  try {
+    context = tls.createSecureContext(options);
+  } catch (error) {
+    throw tlsSetupFailure("sslrootcert", "cannot use what was given", error);
+  }
+  const { roots, revocationLists, identity, minVersion, maxVersion, firstCurve } = request;
+  const policy = { roots, revocationLists, identity, minVersion, maxVersion, firstCurve };
+  known.push({ policy, context });
+  if (known.length > MAX_CONTEXTS) known.shift();
+  return { secureContext: context };
+}
+
+async function contextOptions(request: Policy): Promise<SecureContextOptions> {
+  const { roots, revocationLists, identity, minVersion, maxVersion, firstCurve } = request;
+  const options: SecureContextOptions = { ecdhCurve: curves(firstCurve) };
+  if (roots !== "system") options.ca = roots.pem;
+  if (revocationLists !== undefined) options.crl = revocationLists;
+  if (minVersion !== undefined) options.minVersion = minVersion;
+  if (maxVersion !== undefined) options.maxVersion = maxVersion;
+  if (identity !== undefined) {
+    options.cert = identity.certificate;
+    options.key = await plainKey(identity);
+  }
+  return options;
+}
+
+function isSame(known: Policy, asked: Policy): boolean {
+  return pemOf(known.roots) === pemOf(asked.roots) &&
+    known.revocationLists === asked.revocationLists &&
+    known.identity?.certificate === asked.identity?.certificate &&
+    known.identity?.key === asked.identity?.key &&
+    known.identity?.passphrase === asked.identity?.passphrase &&
+    known.minVersion === asked.minVersion && known.maxVersion === asked.maxVersion &&
+    known.firstCurve === asked.firstCurve;
+}
+
+function pemOf(roots: TlsRequest["roots"]): string | undefined {
+  return roots === "system" ? undefined : roots.pem;
+}
+
+/**
+ * The client key without its passphrase. Deno's TLS would silently send no certificate where the passphrase is wrong,
+ * or where key and certificate are no pair; both are found here.
+ */
+async function plainKey(identity: TlsIdentity): Promise<string> {
+  const { createPrivateKey, X509Certificate } = await import("node:crypto");
+  const { key, passphrase } = identity;
+  let opened: ReturnType<typeof createPrivateKey>;
+  try {
+    opened = createPrivateKey(passphrase === undefined ? { key } : { key, passphrase });
+  } catch (error) {
+    const what = "cannot open the client key, wrong or missing passphrase, or not a key";
+    throw tlsSetupFailure("sslkey", what, error);
+  }
+  let paired: boolean;
+  try {
+    paired = new X509Certificate(identity.certificate).checkPrivateKey(opened);
+  } catch (error) {
+    throw tlsSetupFailure("sslcert", "cannot read the client certificate", error);
+  }
+  if (!paired) {
+    const mismatch = new Error("they do not belong together");
+    throw tlsSetupFailure("sslkey", "cannot use client certificate and key", mismatch);
+  }
+  return opened.export({ type: "pkcs8", format: "pem" }).toString();
+}
