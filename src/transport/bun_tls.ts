@@ -36,6 +36,9 @@ const VERSION_NUMBERS: Readonly<Record<TlsVersion, number>> = {
   "TLSv1.3": 0x0304,
 };
 
+/** The rest of what BoringSSL knows, the post-quantum hybrid (draft-ietf-tls-ecdhe-mlkem) among it. */
+const OTHER_CURVES: readonly string[] = ["X25519MLKEM768", "P-384", "P-521"];
+
 /** The verdict on a name that does not match, which Bun gives only once chain, dates and purpose have passed. */
 const NAME_VERDICT = "ERR_TLS_CERT_ALTNAME_INVALID";
 
@@ -49,7 +52,7 @@ export function bunTlsOptions(request: TlsRequest): BunTlsOptions {
     rejectUnauthorized: false,
     // Never below TLSv1.2, as libpq by default.
     minVersion: Math.max(VERSION_NUMBERS[minVersion ?? "TLSv1.2"], VERSION_NUMBERS["TLSv1.2"]),
-    ecdhCurve: curves(request.firstCurve),
+    ecdhCurve: curves(request.firstCurve, OTHER_CURVES),
   };
   if (roots !== "system") options.ca = roots.pem;
   if (request.revocationLists !== undefined) options.crl = request.revocationLists;

@@ -1,3 +1,4 @@
+import process from "node:process";
 import type { ConnectionOptions, SecureContext, SecureContextOptions } from "node:tls";
 import { tlsSetupFailure } from "./failures.ts";
 import { curves } from "./requests.ts";
@@ -8,6 +9,17 @@ const MAX_CONTEXTS = 8;
 
 /** Deno and Bun make their own of the options, and are connected to by adapters of their own. */
 const ON_NODE = !("Deno" in globalThis) && !("Bun" in globalThis);
+
+/**
+ * The rest of OpenSSL's default list (SSL_CTX_set1_groups_list); from 3.5 on with the post-quantum hybrid
+ * (draft-ietf-tls-ecdhe-mlkem). Deno ignores it, Bun has a list of its own.
+ */
+const OTHER_CURVES: readonly string[] = [
+  ...(hasHybrid(process.versions.openssl) ? ["X25519MLKEM768"] : []),
+  ...(ON_NODE ? ["X448"] : []),
+  "P-384",
+  "P-521",
+];
 
 /** What a context is made of. */
 type Policy = Pick<
@@ -58,7 +70,7 @@ export async function contextOf(
 
 async function contextOptions(request: Policy): Promise<SecureContextOptions> {
   const { roots, revocationLists, identity, minVersion, maxVersion, firstCurve } = request;
-  const options: SecureContextOptions = { ecdhCurve: curves(firstCurve) };
+  const options: SecureContextOptions = { ecdhCurve: curves(firstCurve, OTHER_CURVES) };
   if (roots !== "system") options.ca = roots.pem;
   if (revocationLists !== undefined) options.crl = revocationLists;
   if (minVersion !== undefined) options.minVersion = minVersion;
@@ -68,6 +80,11 @@ async function contextOptions(request: Policy): Promise<SecureContextOptions> {
     options.key = await plainKey(identity);
   }
   return options;
+}
+
+function hasHybrid(openssl: string | undefined): boolean {
+  const [major = 0, minor = 0] = (openssl ?? "").split(".").map(Number);
+  return ON_NODE && (major > 3 || (major === 3 && minor >= 5));
 }
 
 function isSame(known: Policy, asked: Policy): boolean {

@@ -19,15 +19,16 @@ export function isOlder(first: TlsVersion, second: TlsVersion): boolean {
   return VERSIONS.indexOf(first) < VERSIONS.indexOf(second);
 }
 
-/** The other curves of OpenSSL's default list, in its order (SSL_CTX_set1_groups_list). */
-const OTHER_CURVES = "P-521:P-384";
-
 /**
  * The curves to offer, in OpenSSL's words: a client sends its key share for the first alone, and a server that does
  * not know that one costs a round trip (HelloRetryRequest, RFC 8446 section 4.1.4).
+ *
+ * @param first Goes first.
+ * @param others What the runtime offers by default beside X25519 and P-256: none of it is given up for the order.
  */
-export function curves(first: TlsRequest["firstCurve"]): string {
-  return first === "X25519" ? `X25519:P-256:${OTHER_CURVES}` : `P-256:X25519:${OTHER_CURVES}`;
+export function curves(first: TlsRequest["firstCurve"], others: readonly string[]): string {
+  const both = first === "X25519" ? ["X25519", "P-256"] : ["P-256", "X25519"];
+  return [...both, ...others].join(":");
 }
 
 /** Something an adapter cannot do exactly, and the setting to blame. */

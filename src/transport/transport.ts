@@ -76,7 +76,7 @@ export interface TlsRequest {
   /**
    * Which curve's key share is sent at once; P-256 unless given, which is the only one PostgreSQL up to 17 knows, so
    * that another costs a round trip there. From 18 on both are known, and X25519 takes a little less of the client's
-   * time. All curves are offered either way. An adapter that cannot choose ignores it.
+   * time. Whatever else the runtime offers by default is offered behind both. An adapter that cannot choose ignores it.
    */
   readonly firstCurve?: "P-256" | "X25519" | undefined;
 }
