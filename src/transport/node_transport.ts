@@ -113,9 +113,9 @@ export class NodeTransport implements Transport {
       throw new UsageError("Cannot write: this side is closed");
     }
     // Node ends a socket whose write fails without reading what the kernel still holds: the server's last word. On a
-    // Unix socket already the first write to a closed peer fails, so the loop is let read first, unless somebody
-    // reads all the time anyway.
-    if (this.#address.kind === "unix" && ON_NODE && !this.#inbox.reading) await polled();
+    // Unix socket already the first write to a closed peer fails, so the loop is let read first. That somebody waits for
+    // octets does not help: what came while this thread was busy has not been polled for.
+    if (this.#address.kind === "unix" && ON_NODE) await polled();
     await this.#pending.run((done, fail) => {
       this.#socket?.write(octets, (error) => {
         if (error) fail(lostFailure(this.#address, error));
