@@ -86,7 +86,8 @@ export class Session implements AsyncDisposable {
     this.#circumstances = circumstances;
     this.report = circumstances.report;
     this.closed = new Promise((resolve) => this.#onClosed = resolve);
-    this.#parameters = new Map(start.parameters);
+    // The start-up has no further use for it.
+    this.#parameters = start.parameters as Map<string, string>;
     this.#announcements = new Announcements(
       this.#parameters,
       options,
