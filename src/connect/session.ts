@@ -262,6 +262,19 @@ export class Session implements AsyncDisposable {
     });
   }
 
+  /**
+   * Lets the process end although the session is open, where the runtime can; a listener in the background should not
+   * keep it alive. Node, Bun and Deno can.
+   */
+  unref(): void {
+    this.#transport.unref?.();
+  }
+
+  /** Takes `unref()` back. */
+  ref(): void {
+    this.#transport.ref?.();
+  }
+
   /** Sends Terminate and releases the socket. A query still running is lost. May be called again. */
   async close(): Promise<void> {
     if (this.#state.at !== "open") return;
