@@ -13,17 +13,27 @@ export interface HeldWatch {
 
 /** Watches every deframer, those of machines and sessions among them; one watch at a time. */
 export function watchHeld(): HeldWatch {
-  const original = Object.getOwnPropertyDescriptor(Deframer.prototype, "push");
-  const push = original?.value as (this: Deframer, octets: Uint8Array) => void;
   let most = 0;
   let pushed = 0;
-  Object.defineProperty(Deframer.prototype, "push", {
-    ...original,
-    value(this: Deframer, octets: Uint8Array): void {
-      push.call(this, octets);
-      pushed += octets.length;
-      most = Math.max(most, this.held);
-    },
+  let depth = 0;
+  const originals = (["push", "adopt"] as const).map((name) => {
+    const original = Object.getOwnPropertyDescriptor(Deframer.prototype, name);
+    const add = original?.value as (this: Deframer, octets: Uint8Array) => void;
+    Object.defineProperty(Deframer.prototype, name, {
+      ...original,
+      value(this: Deframer, octets: Uint8Array): void {
+        depth += 1;
+        try {
+          add.call(this, octets);
+        } finally {
+          depth -= 1;
+        }
+        // One may use the other.
+        if (depth === 0) pushed += octets.length;
+        most = Math.max(most, this.held);
+      },
+    });
+    return { name, original };
   });
   return {
     get most() {
@@ -33,7 +43,9 @@ export function watchHeld(): HeldWatch {
       return pushed;
     },
     stop() {
-      Object.defineProperty(Deframer.prototype, "push", { ...original });
+      for (const { name, original } of originals) {
+        Object.defineProperty(Deframer.prototype, name, { ...original });
+      }
     },
   };
 }
