@@ -25,11 +25,19 @@
 export { decodeBase64, encodeBase64 } from "./base64.ts";
 export { readCertificate } from "./certificate.ts";
 export type { Certificate } from "./certificate.ts";
-export type { ChannelFacts, TlsFacts, TlsVersion, Verification } from "./channel.ts";
+export type { ChannelFacts, GssFacts, TlsFacts, TlsVersion, Verification } from "./channel.ts";
 export { tlsServerEndPoint } from "./channel_binding.ts";
 export { equalOctets } from "./constant_time.ts";
 export { Admission, Gate } from "./gate.ts";
-export type { AuthPolicy, Challenge, Evidence, ScramChallenge, TlsPolicy } from "./gate.ts";
+export type {
+  AuthPolicy,
+  Challenge,
+  Evidence,
+  GssChallenge,
+  GssEvidence,
+  ScramChallenge,
+  TlsPolicy,
+} from "./gate.ts";
 export { md5Password } from "./md5.ts";
 export { methodFacts } from "./methods.ts";
 export type { AuthenticationRequest, AuthMethod, MethodFacts } from "./methods.ts";

@@ -35,6 +35,8 @@ export interface AuthPolicy {
   readonly minScramIterations: number;
   /** What TLS must prove; undefined if TLS is not used by policy. */
   readonly tls: TlsPolicy | undefined;
+  /** Whether there is a GSSAPI provider to answer with; without it nobody can. */
+  readonly gssProvider?: boolean;
   /** The server as the user knows it, for messages. */
   readonly serverName: string;
 }

@@ -42,7 +42,7 @@ export class Answerer {
    * @throws {PolicyError} `password-missing` if there is none, `password-unavailable` if the callback failed.
    * @throws {ConnectionError} If a bound of the clock is reached meanwhile.
    */
-  async answer(request: AnswerRequest): Promise<Answer> {
+  async answer(request: Exclude<AnswerRequest, { want: "gss-token" }>): Promise<Answer> {
     if (request.want === "scram-keys") {
       const { scramClientKey, scramServerKey } = this.#sources;
       if (scramClientKey !== undefined && scramServerKey !== undefined) {

@@ -4,6 +4,7 @@ import { UsageError } from "../errors.ts";
 import { Clock } from "./clock.ts";
 import { drive } from "./drive.ts";
 import type { Circumstances, Route } from "./establish.ts";
+import { startGss } from "./start_gss.ts";
 
 /** How long a cancel may take if nothing else bounds it: it must not outlive the patience of whoever cancels. */
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -24,14 +25,14 @@ export async function cancelOver(
     readonly emit: Circumstances["emit"];
   },
 ): Promise<void> {
-  const { address, adapter, encryption, policy, tls } = route;
+  const { address, adapter, encryption, policy, tls, gss } = route;
   const clock = new Clock(options.signal, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   try {
     // The session's own address: another one of the same name may be another server.
     const same = address.kind === "tcp"
       ? { ...address, host: options.remoteAddress ?? address.host }
       : address;
-    const transport = await adapter.dial(same, clock.signal);
+    let transport = await adapter.dial(same, clock.signal);
     try {
       const machine = new CancelHandshake({
         encryption,
@@ -44,6 +45,12 @@ export async function cancelOver(
         tls,
         clock,
         phase: () => machine.phase,
+        startGss: async (plain) => {
+          if (gss === undefined) throw new TypeError("A session with GSSAPI has no provider");
+          const secured = await startGss(plain, gss, clock);
+          transport = secured.transport;
+          return secured;
+        },
         answer: (request) => {
           throw new UsageError(`Cannot answer "${request.want}": a cancel asks for nothing`);
         },

@@ -2,6 +2,7 @@ import type { Settings } from "../settings/resolve.ts";
 import { chooseAdapter } from "./adapters.ts";
 import { abortError } from "./clock.ts";
 import type { Circumstances } from "./establish.ts";
+import { gssMode } from "./gss_mode.ts";
 import { host } from "./host.ts";
 import { Journey } from "./journey.ts";
 import type { ConnectEventKind, ConnectOptions, Target } from "./options.ts";
@@ -63,13 +64,14 @@ export async function circumstancesOf(
   const { onEvent, signal } = options;
   if (signal?.aborted) throw abortError(signal, "settings");
   const settings = await settingsOf(target, host, options.parameters);
-  refuseUnsupported(settings);
+  refuseUnsupported(settings, options.gss !== undefined);
   const tls = usesTls(settings) ? await tlsPolicy(settings, host) : undefined;
   const adapter = await chooseAdapter(settings, tls, options.adapter);
+  const gss = await gssMode(settings, options.gss, signal);
   const emit = onEvent === undefined
     ? undefined
     : (event: ConnectEventKind): void => onEvent({ at: performance.now() - began, ...event });
-  return { settings, options, adapter, host, tls, emit };
+  return { settings, options, adapter, host, tls, gss, emit };
 }
 
 /** Whether any attempt may use TLS; a Unix socket never does, whatever sslmode says. */

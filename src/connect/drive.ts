@@ -3,6 +3,7 @@ import { ConnectionError, PgHandshakeError, type Phase } from "../errors.ts";
 import type { Answer, AnswerRequest, HandshakeEvent, Machine, Step } from "../handshake/step.ts";
 import type { TlsRequest, Transport } from "../transport/transport.ts";
 import type { Clock } from "./clock.ts";
+import type { GssSecured } from "./start_gss.ts";
 
 /** What a drive needs besides machine and transport. */
 export interface DriveOptions {
@@ -10,6 +11,8 @@ export interface DriveOptions {
   readonly clock: Clock;
   /** How far the machine has come, for errors of the socket. */
   phase(): Phase;
+  /** Sets GSSAPI encryption up; gives the encrypted transport and its facts. */
+  startGss(transport: Transport): Promise<GssSecured>;
   /** Fills what the machine asks for. */
   answer(request: AnswerRequest): Promise<Answer>;
   /** Takes what the machine reports. */
@@ -19,16 +22,17 @@ export interface DriveOptions {
 }
 
 /**
- * Runs a machine over a transport until it finishes or fails. The one place where protocol and sockets meet.
+ * Runs a machine over a transport until it finishes or fails; from `start-gss` on over the encrypted one. The one place where protocol and sockets meet.
  *
  * @throws {PgHandshakeError} What the machine failed with, what the socket failed with, or the clock's error.
  */
 export async function drive<Result>(
   machine: Machine<Result>,
-  transport: Transport,
+  plain: Transport,
   options: DriveOptions,
 ): Promise<Result> {
   const { clock } = options;
+  let transport = plain;
   const release = (): void => transport.close();
   clock.signal.addEventListener("abort", release);
   try {
@@ -45,6 +49,13 @@ export async function drive<Result>(
         case "start-tls":
           step = machine.secured(await startTls(transport, options));
           break;
+        case "start-gss": {
+          const secured = await options.startGss(transport);
+          transport = secured.transport;
+          options.report({ type: "secured", channel: secured.channel });
+          step = machine.secured(secured.channel);
+          break;
+        }
         case "answer":
           step = answered(machine, await options.answer(next.request));
           break;
@@ -72,6 +83,7 @@ function answered<Result>(machine: Machine<Result>, answer: Answer): Step<Result
     return machine.answer(answer);
   } finally {
     if (answer.kind === "password") answer.password.fill(0);
+    if (answer.kind === "gss-token") answer.token.fill(0);
   }
 }
 

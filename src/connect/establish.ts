@@ -3,9 +3,10 @@ import type { AuthPolicy } from "../auth/gate.ts";
 import { type Encryption, PgHandshakeError } from "../errors.ts";
 import { ClientHandshake } from "../handshake/client.ts";
 import type { SessionStart } from "../handshake/client_state.ts";
+import type { Answer, AnswerRequest } from "../handshake/step.ts";
 import { ServerError } from "../handshake/server_error.ts";
 import type { AttemptTarget } from "../plan/attempts.ts";
-import type { Outcome } from "../plan/moves.ts";
+import type { GssMode, Outcome } from "../plan/moves.ts";
 import { socketPath } from "../settings/hosts.ts";
 import type { Settings } from "../settings/resolve.ts";
 import type { Adapter, Address, TlsRequest, Transport } from "../transport/transport.ts";
@@ -15,12 +16,14 @@ import type { Clock } from "./clock.ts";
 import { deliver } from "./deliver.ts";
 import { dial, type DialFailure, type DialResult } from "./dial.ts";
 import { drive } from "./drive.ts";
+import { GssAnswerer, gssRequest } from "./gss_answers.ts";
 import type { Host } from "./host.ts";
 import type { ConnectEventKind, ConnectOptions } from "./options.ts";
 import { outcomeOf } from "./outcome.ts";
 import { filePassword } from "./password_file.ts";
-import { policyFor, proved } from "./policy.ts";
+import { mayUseTls, policyFor, proved } from "./policy.ts";
 import { checkSession } from "./session_check.ts";
+import { type GssSetup, startGss } from "./start_gss.ts";
 import { type TlsPolicy, tlsRequestFor } from "./tls_request.ts";
 
 /** Everything that stays the same over all attempts of one `connect()`. */
@@ -32,6 +35,8 @@ export interface Circumstances {
   readonly host: Host;
   /** What TLS must do; undefined if no attempt may use it. */
   readonly tls: TlsPolicy | undefined;
+  /** Whether attempts begin with GSSENCRequest. */
+  readonly gss: GssMode;
   /** Takes events; undefined if nobody listens. */
   readonly emit: ((event: ConnectEventKind) => void) | undefined;
 }
@@ -41,6 +46,8 @@ export interface Route {
   readonly address: Address;
   readonly encryption: Encryption;
   readonly tls: TlsRequest | undefined;
+  /** How GSSAPI encryption is set up; undefined if the session has none. */
+  readonly gss: GssSetup | undefined;
   readonly policy: AuthPolicy;
   readonly adapter: Adapter;
 }
@@ -99,12 +106,15 @@ class Attempt {
   readonly #circumstances: Circumstances;
   readonly #clock: Clock;
   readonly #answerer: Answerer;
+  readonly #gss: GssAnswerer;
   #transport: Transport | undefined;
   #address: Address | undefined;
   #racing = false;
   #undialed: readonly DialFailure[] = [];
   #credentialsSent = false;
   #tlsInUse = false;
+  #gssInUse = false;
+  #gssRefused = false;
 
   constructor(target: AttemptTarget, circumstances: Circumstances, clock: Clock) {
     this.#target = target;
@@ -123,6 +133,7 @@ class Attempt {
       },
       fromFile: () => filePassword(target.host, settings, host),
     }, clock);
+    this.#gss = new GssAnswerer(options.gss, settings, target.host, clock);
   }
 
   async run(): Promise<Established> {
@@ -134,16 +145,19 @@ class Attempt {
     const policy = policyFor(this.#target, this.#circumstances);
     const tls = this.#tlsRequest();
     const start = await this.#startUp(transport, policy, tls);
-    const checked = await checkSession(transport, start, this.#target.wants, {
+    this.#gss.dispose();
+    // The encrypted one, where GSSAPI encrypts.
+    const open = this.#transport;
+    const checked = await checkSession(open, start, this.#target.wants, {
       clock: this.#clock,
       options,
       emit,
     });
     const encryption = routeEncryption(this.#target, start);
     return {
-      transport,
+      transport: open,
       start: { ...checked, channel: proved(start.channel, policy) },
-      route: { address, encryption, tls, policy, adapter },
+      route: { address, encryption, tls, policy, adapter, gss: this.#gssSetup() },
       undialed: this.#undialed,
     };
   }
@@ -151,12 +165,15 @@ class Attempt {
   /** Releases what is open. */
   abandon(): void {
     this.#transport?.close();
+    this.#gss.dispose();
   }
 
   failure(error: PgHandshakeError): Failure {
     const sawAuthRequest = this.#credentialsSent || error.phase === "authenticate";
     const outcome = outcomeOf(error, {
       tlsInUse: this.#tlsInUse,
+      gssInUse: this.#gssInUse,
+      gssRefused: this.#gssRefused,
       credentialsSent: this.#credentialsSent,
       sawAuthRequest,
     });
@@ -188,10 +205,17 @@ class Attempt {
 
   #tlsRequest(): TlsRequest | undefined {
     const { tls, settings } = this.#circumstances;
-    const { encryption, host } = this.#target;
-    return encryption === "plain" || tls === undefined
+    return tls === undefined || !mayUseTls(this.#target)
       ? undefined
-      : tlsRequestFor(tls, host, settings);
+      : tlsRequestFor(tls, this.#target.host, settings);
+  }
+
+  #gssSetup(): GssSetup | undefined {
+    const { options, settings } = this.#circumstances;
+    const { encryption, host } = this.#target;
+    if (options.gss === undefined || encryption !== "gss-request") return undefined;
+    const request = gssRequest(settings, host, { mechanism: "kerberos", encrypt: true });
+    return { provider: options.gss, request };
   }
 
   async #startUp(
@@ -200,10 +224,12 @@ class Attempt {
     tls: TlsRequest | undefined,
   ): Promise<SessionStart> {
     const { settings, options, emit } = this.#circumstances;
-    const { encryption, plaintextAfterRefusal, withoutApplicationName } = this.#target;
+    const { encryption, plaintextAfterRefusal, afterGssRefusal, withoutApplicationName } =
+      this.#target;
     const machine = new ClientHandshake({
       encryption,
       plaintextAfterRefusal,
+      afterGssRefusal,
       startup: withoutApplicationName
         ? settings.startup.filter(([name]) => name !== "application_name")
         : settings.startup,
@@ -214,29 +240,58 @@ class Attempt {
       clientNonce: encodeBase64(crypto.getRandomValues(new Uint8Array(18))),
       traced: emit !== undefined,
     });
-    return await drive(machine, transport, {
-      tls,
-      clock: this.#clock,
-      phase: () => machine.phase,
-      answer: async (request) => {
-        emit?.({ type: "password-requested", method: request.method });
-        const answer = await this.#answerer.answer(request);
-        this.#credentialsSent = true;
-        return answer;
-      },
-      report: (event) => {
-        if (event.type === "secured") {
-          this.#tlsInUse = true;
-          emit?.(event);
-        } else deliver(event, options, emit);
-      },
-    });
+    try {
+      return await drive(machine, transport, {
+        tls,
+        clock: this.#clock,
+        phase: () => machine.phase,
+        startGss: async (plain) => {
+          const setup = this.#gssSetup();
+          if (setup === undefined) throw new TypeError("A plan with GSSAPI has no provider");
+          const secured = await startGss(plain, setup, this.#clock);
+          this.#transport = secured.transport;
+          return secured;
+        },
+        answer: (request) => this.#answer(request),
+        report: (event) => {
+          if (event.type === "secured") {
+            this.#tlsInUse = event.channel.kind === "tls";
+            this.#gssInUse = event.channel.kind === "gss";
+            emit?.(event);
+          } else deliver(event, options, emit);
+        },
+      });
+    } finally {
+      this.#gssRefused = machine.encryption !== encryption;
+    }
+  }
+
+  async #answer(request: AnswerRequest): Promise<Answer> {
+    const { emit, settings } = this.#circumstances;
+    let answer: Answer;
+    if (request.want === "gss-token") {
+      const service = `${settings.krbsrvname}@${this.#target.host.host}`;
+      emit?.({ type: "gss-requested", method: request.method, service });
+      answer = await this.#gss.answer(request);
+    } else {
+      emit?.({ type: "password-requested", method: request.method });
+      answer = await this.#answerer.answer(request);
+    }
+    this.#credentialsSent = true;
+    return answer;
   }
 }
 
-/** A session that went on in plaintext after `N` is cancelled in plaintext too. */
+/** A session that went on otherwise after `N` is cancelled as it went on. */
 function routeEncryption(target: AttemptTarget, start: SessionStart): Encryption {
-  return start.channel.kind === "plain" ? "plain" : target.encryption;
+  switch (start.channel.kind) {
+    case "plain":
+      return "plain";
+    case "gss":
+      return "gss-request";
+    case "tls":
+      return target.encryption === "direct-tls" ? "direct-tls" : "ssl-request";
+  }
 }
 
 /** A wrong password from a file is easily overlooked: libpq says where it came from. */

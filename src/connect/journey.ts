@@ -29,10 +29,11 @@ export class Journey {
 
   /** @param circumstances What stays the same over all attempts. */
   constructor(circumstances: Circumstances) {
-    const { settings, options } = circumstances;
+    const { settings, options, gss } = circumstances;
     this.#circumstances = circumstances;
     this.#plan = new ConnectionPlan({
       ...settings,
+      gss,
       chance: settings.loadBalanceHosts === "random" ? randomBelow : undefined,
       sendsApplicationName: settings.startup.some(([name]) => name === "application_name"),
     });

@@ -1,4 +1,5 @@
 import type { HandshakeEvent } from "../handshake/step.ts";
+import type { GssProvider } from "../gss/provider.ts";
 import type { AttemptReport, PgHandshakeError } from "../errors.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
 import type { NoticeFields } from "../wire/notice.ts";
@@ -66,6 +67,12 @@ export type ConnectEventKind =
   | { readonly type: "dialed"; readonly remoteAddress: string | undefined }
   | { readonly type: "secured"; readonly channel: ChannelFacts }
   | { readonly type: "password-requested"; readonly method: PasswordContext["method"] }
+  /** GSSAPI makes a token for this service. */
+  | {
+    readonly type: "gss-requested";
+    readonly method: "gss" | "sspi";
+    readonly service: string;
+  }
   | { readonly type: "failed"; readonly error: PgHandshakeError }
   | { readonly type: "ready" }
   | Extract<HandshakeEvent, { type: "message" }>;
@@ -95,6 +102,12 @@ export interface ConnectOptions {
    * unless given: libpq tries one after the other. There is never more than one session.
    */
   readonly addressRacing?: boolean;
+  /**
+   * Kerberos, for AuthenticationGSS, AuthenticationSSPI and GSSAPI encryption: `denoGss()` of `./gss/deno`, `bunGss()` of
+   * `./gss/bun`, `nodeGss()` of `./gss/node`, or a provider of your own. Without it the server's request is refused, and
+   * `gssencmode=prefer` means no encryption by GSSAPI.
+   */
+  readonly gss?: GssProvider;
   /** Looks names up in place of the runtime's resolver: IP addresses in the order to try them. */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
   /** Opens the sockets in place of the runtime's own adapters. */

@@ -60,14 +60,14 @@ export const STATUS_KIND = { major: 1, minor: 2 } as const;
 export const INITIATE = 1;
 
 /** Object identifiers as DER has them, without tag and length. */
-export const OID = {
+export const OID: Readonly<Record<"hostBasedService" | "kerberos" | "negotiate", Uint8Array>> = {
   /** 1.2.840.113554.1.2.1.4: a name of the form service@host. */
   hostBasedService: Uint8Array.of(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x01, 0x04),
   /** 1.2.840.113554.1.2.2: Kerberos 5. */
   kerberos: Uint8Array.of(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 0x01, 0x02, 0x02),
   /** 1.3.6.1.5.5.2: SPNEGO. */
   negotiate: Uint8Array.of(0x2b, 0x06, 0x01, 0x05, 0x05, 0x02),
-} as const;
+};
 
 /**
  * Where the pointer of a gss_OID_desc stands, behind its length of 32 bits: MIT's header packs structures to two octets

@@ -5,6 +5,7 @@ import type { ChannelFacts } from "../auth/channel.ts";
 import { md5Password } from "../auth/md5.ts";
 import { ScramExchange, type ScramKeys } from "../auth/scram.ts";
 import {
+  type Encryption,
   locate,
   MessageFormatError,
   PgHandshakeError,
@@ -31,6 +32,8 @@ import {
   type State,
 } from "./client_state.ts";
 import { endedInsteadOfAnswer, judgeSslAnswer, surplusOctets, tlsRefused } from "./encryption.ts";
+import { endedInsteadOfGssAnswer, gssRefused, judgeGssAnswer } from "./gss_encryption.ts";
+import { beginGss, continueGss, sendToken, tokenRequest } from "./gss_exchange.ts";
 import { Outbox } from "./outbox.ts";
 import { MAX_START_OCTETS, PHASES } from "./phases.ts";
 import { prepare } from "./prepare.ts";
@@ -65,6 +68,7 @@ export class ClientHandshake implements Machine<SessionStart> {
   readonly #startup: StartupMessage;
   readonly #startupOctets: Uint8Array;
   #state: State = { at: "idle" };
+  #encryption: Encryption;
   #octetsTaken = 0;
 
   /**
@@ -76,6 +80,7 @@ export class ClientHandshake implements Machine<SessionStart> {
    */
   constructor(config: ClientConfig) {
     this.#config = config;
+    this.#encryption = config.encryption;
     this.#gate = new Gate(config.policy);
     this.#outbox = new Outbox(config.traced);
     // Mistakes of our caller show here, not in the middle of a conversation.
@@ -94,20 +99,15 @@ export class ClientHandshake implements Machine<SessionStart> {
     return phaseOf(this.#state);
   }
 
+  /** How the connection becomes encrypted: as configured, or as it went on after `N` to GSSENCRequest. */
+  get encryption(): Encryption {
+    return this.#encryption;
+  }
+
   start(): Step<SessionStart> {
     return this.#step(() => {
       this.#expect("start", "idle");
-      switch (this.#config.encryption) {
-        case "plain":
-          return this.#startUp(this.#config.channel);
-        case "ssl-request":
-          this.#outbox.send({ type: "SSLRequest" });
-          this.#state = { at: "await-ssl-answer" };
-          return READ;
-        case "direct-tls":
-          this.#state = { at: "await-tls" };
-          return { do: "start-tls" };
-      }
+      return this.#begin();
     });
   }
 
@@ -123,12 +123,15 @@ export class ClientHandshake implements Machine<SessionStart> {
     return this.#step(() => {
       const state = this.#expectReading("receiveEnd");
       if (state.at === "await-ssl-answer") throw endedInsteadOfAnswer();
+      if (state.at === "await-gss-answer") throw endedInsteadOfGssAnswer();
       throw endedIn(state, this.#deframer);
     });
   }
 
   secured(channel: ChannelFacts): Step<SessionStart> {
     return this.#step(() => {
+      // The answer to GSSENCRequest left nothing held, and what follows it is read by whoever encrypts.
+      if (this.#state.at === "await-gss") return this.#startUp(channel);
       this.#expect("secured", "await-tls");
       if (this.#deframer.held > 0) throw surplusOctets(this.#deframer.held, "the TLS handshake");
       return this.#startUp(channel);
@@ -143,6 +146,10 @@ export class ClientHandshake implements Machine<SessionStart> {
       }
       if (state.at === "await-keys" && answer.kind === "scram-keys") {
         return this.#sendProof(state, answer.keys);
+      }
+      if (state.at === "await-gss-token" && answer.kind === "gss-token") {
+        this.#state = sendToken(state, answer, this.#outbox);
+        return this.#advance();
       }
       throw new UsageError(
         `Cannot take an answer of kind "${answer.kind}" now: the machine is at "${state.at}"`,
@@ -167,6 +174,25 @@ export class ClientHandshake implements Machine<SessionStart> {
     }
   }
 
+  /** Sends what begins the encryption in use. */
+  #begin(): Next<SessionStart> {
+    switch (this.#encryption) {
+      case "plain":
+        return this.#startUp(this.#config.channel);
+      case "ssl-request":
+        this.#outbox.send({ type: "SSLRequest" });
+        this.#state = { at: "await-ssl-answer" };
+        return READ;
+      case "direct-tls":
+        this.#state = { at: "await-tls" };
+        return { do: "start-tls" };
+      case "gss-request":
+        this.#outbox.send({ type: "GSSENCRequest" });
+        this.#state = { at: "await-gss-answer" };
+        return READ;
+    }
+  }
+
   #startUp(channel: ChannelFacts): Next<SessionStart> {
     this.#gate.judgeChannel(channel);
     const { version } = this.#startup;
@@ -183,6 +209,7 @@ export class ClientHandshake implements Machine<SessionStart> {
         if (next !== undefined) return next;
         continue;
       }
+      if (state.at === "await-gss-answer") return this.#onGssAnswer();
       if (!isReading(state)) {
         throw new UsageError(
           `Cannot go on: the machine is at "${state.at}", where it does not read`,
@@ -229,6 +256,20 @@ export class ClientHandshake implements Machine<SessionStart> {
     return this.#startUp(this.#config.channel);
   }
 
+  #onGssAnswer(): Next<SessionStart> {
+    const answer = judgeGssAnswer(this.#deframer);
+    if (answer === undefined) return READ;
+    this.#outbox.receivedAnswer(answer, "GSSENCResponse");
+    if (answer === "G") {
+      this.#state = { at: "await-gss" };
+      return { do: "start-gss" };
+    }
+    const { afterGssRefusal } = this.#config;
+    if (afterGssRefusal === undefined) throw gssRefused();
+    this.#encryption = afterGssRefusal;
+    return this.#begin();
+  }
+
   #onMessage(state: ReadingState, message: BackendMessage): Next<SessionStart> | undefined {
     if (message.type === "ErrorResponse") throw serverError(state, message.fields);
     switch (state.at) {
@@ -249,6 +290,21 @@ export class ClientHandshake implements Machine<SessionStart> {
           state,
           this.#gate.admit({ method: "scram-sha-256", server: state.server }),
         );
+      case "gss-continue": {
+        if (message.type === "AuthenticationOk") {
+          const { method } = state;
+          return this.#onOk(
+            state,
+            this.#gate.admit({ method, complete: false, mutual: false }),
+          );
+        }
+        if (message.type !== "AuthenticationGSSContinue") throw outOfPlace(message, state);
+        const next = continueGss(state);
+        this.#state = next;
+        return { do: "answer", request: tokenRequest(next, message.data) };
+      }
+      case "gss-complete":
+        return this.#onOk(state, this.#gate.admit(state.evidence));
       case "prepare":
         return this.#onPrepare(state, message);
     }
@@ -272,6 +328,11 @@ export class ClientHandshake implements Machine<SessionStart> {
     }
     // `legal` let only requests through; the gate knows each of them by name.
     const challenge = this.#gate.judgeRequest(message as AuthenticationMessage);
+    if (challenge.kind === "gss" || challenge.kind === "sspi") {
+      const next = beginGss(state, challenge.kind);
+      this.#state = next;
+      return { do: "answer", request: tokenRequest(next, undefined) };
+    }
     if (challenge.kind !== "scram") {
       this.#state = { ...agreed(state), at: "await-password", challenge };
       return { do: "answer", request: { want: "password", method: challenge.kind } };
@@ -365,9 +426,13 @@ export class ClientHandshake implements Machine<SessionStart> {
     }
   }
 
-  #expectReading(call: string): ReadingState | Extract<State, { at: "await-ssl-answer" }> {
+  #expectReading(
+    call: string,
+  ): ReadingState | Extract<State, { at: "await-ssl-answer" | "await-gss-answer" }> {
     const state = this.#state;
-    if (state.at === "await-ssl-answer" || isReading(state)) return state;
+    if (state.at === "await-ssl-answer" || state.at === "await-gss-answer" || isReading(state)) {
+      return state;
+    }
     throw new UsageError(
       `Cannot call ${call}(): the machine is at "${state.at}", where it does not read`,
     );

@@ -9,6 +9,8 @@ export type ReadingPlace =
   | "sasl-continue"
   | "sasl-final"
   | "sasl-complete"
+  | "gss-continue"
+  | "gss-complete"
   | "prepare";
 
 /** What may come in one state, and how it is spoken about. */
@@ -81,6 +83,20 @@ export const PHASES: Readonly<Record<ReadingPlace, PhaseRules>> = {
     legal: ["AuthenticationOk", "ErrorResponse"],
     limits: BEFORE_OK_LIMITS,
     atEnd: "after the SASL exchange, before AuthenticationOk",
+    hintAtEnd: "The server's log says why it closed the connection",
+  },
+  "gss-continue": {
+    phase: "authenticate",
+    legal: ["AuthenticationGSSContinue", "AuthenticationOk", "ErrorResponse"],
+    limits: BEFORE_OK_LIMITS,
+    atEnd: "in the middle of the GSSAPI exchange",
+    hintAtEnd: "The server's log says why it closed the connection",
+  },
+  "gss-complete": {
+    phase: "authenticate",
+    legal: ["AuthenticationOk", "ErrorResponse"],
+    limits: BEFORE_OK_LIMITS,
+    atEnd: "after the GSSAPI exchange, before AuthenticationOk",
     hintAtEnd: "The server's log says why it closed the connection",
   },
   "prepare": {

@@ -54,6 +54,8 @@ function adviceFor(state: ReadingState, sqlState: string | undefined): string | 
         ? "Check user, password and database: poolers answer wrong ones like this"
         : undefined;
     case "sasl-complete":
+    case "gss-continue":
+    case "gss-complete":
     case "prepare":
       return undefined;
   }
