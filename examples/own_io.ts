@@ -141,6 +141,7 @@ async function startTls(): Promise<ChannelFacts> {
 async function secretFor(request: AnswerRequest): Promise<Answer> {
   const octets = new TextEncoder().encode(password);
   if (request.want === "password") return { kind: "password", password: octets };
+  if (request.want !== "scram-keys") throw new Error(`Cannot answer "${request.want}"`);
   const { salt, iterations } = request;
   const salted = await promisify(pbkdf2)(saslprep(octets), salt, iterations, 32, "sha256");
   return { kind: "scram-keys", keys: scramKeys(new Uint8Array(salted)) };

@@ -248,7 +248,10 @@ export class Gate {
       );
     }
     this.#state = { at: "admitted" };
-    return new Admission(MAKER, byGss ? "gss" : "none", { channelBound: false, bindingUnavailable: false });
+    return new Admission(MAKER, byGss ? "gss" : "none", {
+      channelBound: false,
+      bindingUnavailable: false,
+    });
   }
 
   #outOfOrder(call: string): UsageError {

@@ -4,7 +4,10 @@ import type { Outcome } from "../plan/moves.ts";
 /** What the plan must know of an attempt that failed. */
 export function outcomeOf(
   error: PgHandshakeError,
-  facts: Pick<Outcome, "tlsInUse" | "gssInUse" | "gssRefused" | "credentialsSent" | "sawAuthRequest">,
+  facts: Pick<
+    Outcome,
+    "tlsInUse" | "gssInUse" | "gssRefused" | "credentialsSent" | "sawAuthRequest"
+  >,
 ): Outcome {
   const known = { phase: error.phase, ...facts };
   if (error.code === "server-error") {

@@ -115,7 +115,10 @@ async function nextToken(inner: Transport, deframer: GssDeframer): Promise<Uint8
       throw new ConnectionError(
         "connection-lost",
         "server closed the connection unexpectedly while GSSAPI encryption was set up",
-        { phase: "gss", hint: "The server may have no keytab, or none for this name; its log says" },
+        {
+          phase: "gss",
+          hint: "The server may have no keytab, or none for this name; its log says",
+        },
       );
     }
     deframer.push(octets);

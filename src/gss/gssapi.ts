@@ -94,7 +94,9 @@ export class GssapiContext implements GssContext {
     const args = [minorAt, context, 1n, 0n, inputAt, stateAt, outputAt];
     await this.#compute("gss_wrap", args, "encrypt for a session");
     const wrapped = memory.takeOutput();
-    if (!memory.encrypted) throw this.#failure("encrypt for a session", "the library signed without encryption");
+    if (!memory.encrypted) {
+      throw this.#failure("encrypt for a session", "the library signed without encryption");
+    }
     return wrapped;
   }
 
@@ -202,9 +204,13 @@ export class GssapiContext implements GssContext {
 
   #failure(what: string, why: string): ConnectionError {
     const { service, host, encrypt } = this.#request;
-    return new ConnectionError("gss-failed", `Cannot ${what} with "${shown(service)}@${shown(host)}": ${why}`, {
-      phase: encrypt ? "gss" : "authenticate",
-    });
+    return new ConnectionError(
+      "gss-failed",
+      `Cannot ${what} with "${shown(service)}@${shown(host)}": ${why}`,
+      {
+        phase: encrypt ? "gss" : "authenticate",
+      },
+    );
   }
 
   #disposed(): boolean {

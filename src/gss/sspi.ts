@@ -3,14 +3,7 @@ import { printable } from "../printable.ts";
 import { Arena, type Place } from "./arena.ts";
 import type { ForeignLibrary, ForeignThread } from "./foreign.ts";
 import type { GssContext, GssContextRequest, GssStep } from "./provider.ts";
-import {
-  NETWORK_ORDER,
-  OUTBOUND,
-  REQUEST,
-  SSPI_TEXTS,
-  STATUS,
-  TOKEN_BUFFER,
-} from "./sspi_abi.ts";
+import { NETWORK_ORDER, OUTBOUND, REQUEST, SSPI_TEXTS, STATUS, TOKEN_BUFFER } from "./sspi_abi.ts";
 
 const NONE = 0n;
 const MAX_INPUT = 65_536;

@@ -291,13 +291,6 @@ export class ClientHandshake implements Machine<SessionStart> {
           this.#gate.admit({ method: "scram-sha-256", server: state.server }),
         );
       case "gss-continue": {
-        if (message.type === "AuthenticationOk") {
-          const { method } = state;
-          return this.#onOk(
-            state,
-            this.#gate.admit({ method, complete: false, mutual: false }),
-          );
-        }
         if (message.type !== "AuthenticationGSSContinue") throw outOfPlace(message, state);
         const next = continueGss(state);
         this.#state = next;

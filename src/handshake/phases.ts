@@ -87,7 +87,7 @@ export const PHASES: Readonly<Record<ReadingPlace, PhaseRules>> = {
   },
   "gss-continue": {
     phase: "authenticate",
-    legal: ["AuthenticationGSSContinue", "AuthenticationOk", "ErrorResponse"],
+    legal: ["AuthenticationGSSContinue", "ErrorResponse"],
     limits: BEFORE_OK_LIMITS,
     atEnd: "in the middle of the GSSAPI exchange",
     hintAtEnd: "The server's log says why it closed the connection",

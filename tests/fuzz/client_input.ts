@@ -4,14 +4,9 @@ import type { Encryption } from "../../src/errors.ts";
 import { encodeBackend } from "../../src/wire/backend.ts";
 import type { Script } from "../handshake/converse.ts";
 import { MESSAGES } from "../handshake/places.ts";
-import {
-  type CaseConfig,
-  type HandshakeCase,
-  scriptOf,
-  securedBy,
-} from "../handshake/vector_case.ts";
+import { type CaseConfig, handshakeCases, scriptOf, securedBy } from "../handshake/vector_case.ts";
 import { mutate, type Prng } from "../support/prng.ts";
-import { join, readVectors } from "../support/vectors.ts";
+import { join } from "../support/vectors.ts";
 import { backendMessage } from "./messages.ts";
 
 /** A conversation to be. */
@@ -27,7 +22,7 @@ export interface Input {
 }
 
 /** Logins; the longest are there for their limits, and cost time here. */
-const FINISHING = readVectors<HandshakeCase>("handshake").filter((one) =>
+const FINISHING = handshakeCases().filter((one) =>
   "finish" in one.outcome &&
   scriptOf(one).flights.every((part) => part === "end" || part.length < 3_000)
 );

@@ -3,9 +3,8 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import type { ErrorCode } from "../../src/errors.ts";
 import { ClientHandshake } from "../../src/handshake/client.ts";
-import { readVectors } from "../support/vectors.ts";
 import { answerTo, converse } from "./converse.ts";
-import { clientConfig, type HandshakeCase, scriptOf } from "./vector_case.ts";
+import { clientConfig, type HandshakeCase, handshakeCases, scriptOf } from "./vector_case.ts";
 
 /** What the end of the stream may come to: nothing else has been said by then. */
 const AT_END: readonly ErrorCode[] = ["connection-lost"];
@@ -13,7 +12,7 @@ const AT_END: readonly ErrorCode[] = ["connection-lost"];
 /** Longer ones hold long texts whose prefixes are all alike. */
 const MAX_OCTETS = 2_000;
 
-for (const one of readVectors<HandshakeCase>("handshake")) {
+for (const one of handshakeCases()) {
   if (!("finish" in one.outcome)) continue;
   const script = scriptOf(one);
   const octets = script.flights.reduce((sum, part) => sum + part.length, 0);

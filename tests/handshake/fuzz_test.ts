@@ -6,9 +6,9 @@ import { ClientHandshake } from "../../src/handshake/client.ts";
 import type { SessionStart } from "../../src/handshake/client_state.ts";
 import type { Next } from "../../src/handshake/step.ts";
 import { mutate, Prng } from "../support/prng.ts";
-import { join, readVectors, split } from "../support/vectors.ts";
+import { join, split } from "../support/vectors.ts";
 import { answerTo, type Script } from "./converse.ts";
-import { clientConfig, type HandshakeCase, scriptOf } from "./vector_case.ts";
+import { clientConfig, type HandshakeCase, handshakeCases, scriptOf } from "./vector_case.ts";
 
 /** Change it to look elsewhere; a failure names the seed of its own mutation. */
 const SEED = 20_260_601;
@@ -47,7 +47,7 @@ const BASES: readonly HandshakeCase[] = [
   ["an error between parameters", undefined],
   ["an error of protocol 2 with newline", undefined],
 ].map(([name, requireAuth]) => {
-  const found = readVectors<HandshakeCase>("handshake").find((one) => one.name === name);
+  const found = handshakeCases().find((one) => one.name === name);
   if (found === undefined) throw new Error(`Cannot find case "${name}"`);
   return requireAuth === undefined ? found : { ...found, config: { ...found.config, requireAuth } };
 });

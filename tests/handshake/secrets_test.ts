@@ -9,11 +9,18 @@ import type { Step } from "../../src/handshake/step.ts";
 import { readVectors } from "../support/vectors.ts";
 import { type Conversation, converse, RFC7677_KEYS } from "./converse.ts";
 import { assertNoSecret, needles, printed } from "./secrets.ts";
-import { cancelConfig, clientConfig, type HandshakeCase, octets, scriptOf } from "./vector_case.ts";
+import {
+  cancelConfig,
+  clientConfig,
+  type HandshakeCase,
+  handshakeCases,
+  octets,
+  scriptOf,
+} from "./vector_case.ts";
 
 const CANCEL_KEY = octets("89abcdef");
 
-for (const one of readVectors<HandshakeCase>("handshake")) {
+for (const one of handshakeCases()) {
   test(`no secret can be printed: ${one.name}`, () => {
     const script = scriptOf(one);
     const machine = new ClientHandshake(clientConfig(one.config));

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { CancelHandshake } from "../../src/handshake/cancel.ts";
 import { ClientHandshake } from "../../src/handshake/client.ts";
 import type { HandshakeEvent, MessageEvent, Step } from "../../src/handshake/step.ts";
-import { join, readVectors, toHex } from "../support/vectors.ts";
+import { join, toHex } from "../support/vectors.ts";
 import { type Conversation, converse } from "./converse.ts";
 import { sentMessages } from "./sent_names.ts";
 import {
@@ -12,11 +12,12 @@ import {
   clientConfig,
   flight,
   type HandshakeCase,
+  handshakeCases,
   octets,
   scriptOf,
 } from "./vector_case.ts";
 
-const CASES = readVectors<HandshakeCase>("handshake");
+const CASES = handshakeCases();
 
 /** Type octets of the server, and how the names of what they stand for begin. */
 const NAMES: ReadonlyMap<string, string> = new Map([

@@ -15,6 +15,7 @@ import {
   type CaseFinish,
   clientConfig,
   type HandshakeCase,
+  handshakeCases,
   octets,
   scriptOf,
   version,
@@ -22,7 +23,7 @@ import {
 
 const PIECES: readonly number[] = [Infinity, 1, 3, 1000];
 
-for (const one of readVectors<HandshakeCase>("handshake")) {
+for (const one of handshakeCases()) {
   test(`ClientHandshake: ${one.name} (${one.source})`, () => {
     const play = (): ClientHandshake => new ClientHandshake(clientConfig(one.config));
     playAll(one, play, (start, unread, finish) => assertSession(start, unread, finish));

@@ -19,6 +19,11 @@ export type OctetText = string;
 export interface CaseConfig {
   readonly encryption?: Encryption;
   readonly plaintextAfterRefusal?: boolean;
+  readonly afterGssRefusal?: "ssl-request" | "plain";
+  /** Whether there is a GSSAPI provider. */
+  readonly gss?: boolean;
+  /** What it answers: the first is asked for without a token, then the first octet of the server's is the number. */
+  readonly gssAnswers?: readonly CaseGssAnswer[];
   readonly requireAuth?: string;
   readonly channelBinding?: "disable" | "prefer" | "require";
   readonly protocolVersion?: string;
@@ -33,6 +38,13 @@ export interface CaseConfig {
   /** For cancels. */
   readonly processId?: number;
   readonly key?: OctetText;
+}
+
+/** One step of a GSSAPI context; neither complete nor mutual unless said. */
+export interface CaseGssAnswer {
+  readonly token: OctetText;
+  readonly complete?: boolean;
+  readonly mutual?: boolean;
 }
 
 /** What TLS is to report; the certificate is a name in certificates.json, a fixture's file or "hex:...". */
@@ -111,6 +123,11 @@ const CERTIFICATES: ReadonlyMap<string, Uint8Array> = new Map(
 /** The client's nonce in every vector (RFC 5802 section 5). */
 export const CLIENT_NONCE = "fyko+d2lbbFgONRv9qkxdawL";
 
+/** Every conversation of a client's start-up. */
+export function handshakeCases(): readonly HandshakeCase[] {
+  return ["handshake", "handshake_gss"].flatMap((file) => readVectors<HandshakeCase>(file));
+}
+
 /** The octets a text of a vector file stands for. */
 export function octets(text: OctetText): Uint8Array {
   if (text.startsWith("text:")) return new TextEncoder().encode(text.slice(5));
@@ -135,6 +152,7 @@ export function clientConfig(config: CaseConfig = {}, traced = true): ClientConf
   return {
     encryption: config.encryption ?? "plain",
     plaintextAfterRefusal: config.plaintextAfterRefusal ?? false,
+    afterGssRefusal: config.afterGssRefusal,
     startup: [["user", config.user ?? "u"], ["database", "d"]],
     protocolVersion: version(config.protocolVersion ?? "3.0"),
     minProtocolVersion: version(config.minProtocolVersion ?? "3.0"),
@@ -164,8 +182,19 @@ export function scriptOf(one: HandshakeCase): Script {
     secured: securedBy(one.tls ?? { verified: "none" }),
     password: password.startsWith("hex:") ? octets(password) : octets(`text:${password}`),
     keys: RFC7677_KEYS,
+    gssAnswers: (one.config?.gssAnswers ?? GSS_ANSWERS).map((answer) => ({
+      token: octets(answer.token),
+      complete: answer.complete ?? false,
+      mutual: answer.mutual ?? false,
+    })),
   };
 }
+
+/** What Kerberos does: a token of ours, one of the server's, and that is all. */
+const GSS_ANSWERS: readonly CaseGssAnswer[] = [
+  { token: "6001" },
+  { token: "", complete: true, mutual: true },
+];
 
 /** The channel after TLS. */
 export function securedBy(tls: CaseTls): ChannelFacts {
@@ -201,11 +230,12 @@ function policyOf(config: CaseConfig): AuthPolicy {
     allowCleartextPassword: config.allowCleartextPassword ?? false,
     maxScramIterations: 100_000,
     minScramIterations: config.minScramIterations ?? 1,
-    tls: encryption === "plain" ? undefined : {
+    tls: encryption === "plain" || encryption === "gss-request" ? undefined : {
       verify: config.verify ?? "none",
       host: "db.test",
       requireAlpn: encryption === "direct-tls",
     },
+    gssProvider: config.gss ?? false,
     serverName: "db.test",
   };
 }

@@ -37,6 +37,11 @@ export const WAYS: Readonly<Record<ReadingPlace, readonly (readonly Word[])[]>> 
     ["AuthenticationSASL", "AuthenticationSASLContinue", "AuthenticationSASLFinal"],
     ["AuthenticationSASL with PLUS", "AuthenticationSASLContinue", "AuthenticationSASLFinal"],
   ],
+  "gss-continue": [["AuthenticationGSS"], ["AuthenticationSSPI"]],
+  "gss-complete": [
+    ["AuthenticationGSS", "AuthenticationGSSContinue"],
+    ["AuthenticationSSPI", "AuthenticationGSSContinue"],
+  ],
   "prepare": [["AuthenticationOk"], ["AuthenticationMD5Password", "AuthenticationOk"]],
 };
 
@@ -109,6 +114,7 @@ export function caseOf(
     name: `${word} after ${way.join(", ") || "StartupMessage"}, ${manner}, ${worldText(world)}`,
     source: "protocol.md 7.1, 7.2; corpus_model.ts",
     attack: GENERATED,
+    gss: true,
     settings: {
       ...SECRETS,
       sslmode: world.tls ? "require" : "disable",

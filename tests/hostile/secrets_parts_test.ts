@@ -23,6 +23,7 @@ import {
   cancelConfig,
   clientConfig,
   type HandshakeCase,
+  handshakeCases,
   octets,
   scriptOf,
 } from "../handshake/vector_case.ts";
@@ -132,7 +133,7 @@ test("no state of gathering shows a secret", () => {
   assertSilent(step.value.context, SECRETS, "the context");
 });
 
-for (const one of readVectors<HandshakeCase>("handshake")) {
+for (const one of handshakeCases()) {
   test(`no step and no state of a start-up shows a secret: ${one.name}`, () => {
     const script = scriptOf(one);
     const machine = new ClientHandshake(clientConfig(one.config));
