@@ -1,9 +1,19 @@
 import type { ChannelFacts } from "../auth/channel.ts";
-import { ConnectionError, PgHandshakeError, type Phase } from "../errors.ts";
+import {
+  ConnectionError,
+  type ErrorCode,
+  locate,
+  PgHandshakeError,
+  type Phase,
+  ProtocolError,
+} from "../errors.ts";
 import type { Answer, AnswerRequest, HandshakeEvent, Machine, Step } from "../handshake/step.ts";
 import type { TlsRequest, Transport } from "../transport/transport.ts";
 import type { Clock } from "./clock.ts";
 import type { GssSecured } from "./start_gss.ts";
+
+/** What a transport fails with that does not know how far the conversation has come. */
+const OF_THE_TRANSPORT: ReadonlySet<ErrorCode> = new Set(["connection-lost", "gss-failed"]);
 
 /** What a drive needs besides machine and transport. */
 export interface DriveOptions {
@@ -68,9 +78,11 @@ export async function drive<Result>(
   } catch (error) {
     // Whatever broke when the clock closed the socket, the clock is the reason.
     if (clock.signal.aborted) throw clock.error(options.phase());
-    if (error instanceof ConnectionError && error.code === "connection-lost") {
+    if (error instanceof ConnectionError && OF_THE_TRANSPORT.has(error.code)) {
       throw located(error, options.phase());
     }
+    // A packet that is none, of an encrypted stream; the machine's own errors are located already.
+    if (error instanceof ProtocolError) locate(error, options.phase());
     throw error;
   } finally {
     clock.signal.removeEventListener("abort", release);

@@ -1,5 +1,5 @@
 import type { TlsFacts } from "../auth/channel.ts";
-import { ConnectionError, PgHandshakeError, UsageError } from "../errors.ts";
+import { ConnectionError, locate, PgHandshakeError, UsageError } from "../errors.ts";
 import type { GssContext } from "../gss/provider.ts";
 import type { Endpoint, TlsRequest, Transport } from "../transport/transport.ts";
 import { GssDeframer, gssFrame, MAX_GSS_FRAME } from "../wire/gss_frames.ts";
@@ -109,6 +109,7 @@ export class GssTransport implements Transport {
     try {
       return run();
     } catch (error) {
+      if (error instanceof PgHandshakeError) locate(error, "ready");
       throw this.#broken(error);
     }
   }

@@ -128,6 +128,17 @@ export function handshakeCases(): readonly HandshakeCase[] {
   return ["handshake", "handshake_gss"].flatMap((file) => readVectors<HandshakeCase>(file));
 }
 
+/** The answers of one octet that come before the first message of a case. */
+export function octetAnswers(one: HandshakeCase): readonly ("SSLResponse" | "GSSENCResponse")[] {
+  const { encryption, afterGssRefusal } = one.config ?? {};
+  if (encryption === "ssl-request") return ["SSLResponse"];
+  if (encryption !== "gss-request") return [];
+  const [first] = scriptOf(one).flights;
+  return first?.[0] === 0x4e && afterGssRefusal === "ssl-request"
+    ? ["GSSENCResponse", "SSLResponse"]
+    : ["GSSENCResponse"];
+}
+
 /** The octets a text of a vector file stands for. */
 export function octets(text: OctetText): Uint8Array {
   if (text.startsWith("text:")) return new TextEncoder().encode(text.slice(5));
