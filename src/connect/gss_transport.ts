@@ -38,18 +38,31 @@ export class GssTransport implements Transport {
   async read(): Promise<Uint8Array | undefined> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
-      const packet = this.#guarded(() => this.#deframer.next(MAX_GSS_FRAME, false));
-      if (packet !== undefined) {
-        const plain = await this.#decrypt(packet);
-        // An empty packet is legal, and no end.
-        if (plain.length > 0) return plain;
-        continue;
-      }
+      const plain = await this.#decryptHeld();
+      // An empty packet is legal, and no end.
+      if (plain.length > 0) return plain;
       const octets = await this.#inner.read();
       if (octets !== undefined) this.#deframer.push(octets);
       else if (this.#deframer.held === 0) return undefined;
       else throw this.#broken(endedInPacket());
     }
+  }
+
+  /** All whole packets that have come; what stands before a bad one is still delivered. */
+  async #decryptHeld(): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    try {
+      for (;;) {
+        const packet = this.#deframer.next(MAX_GSS_FRAME, false);
+        if (packet === undefined) break;
+        parts.push(await this.#context.unwrap(packet));
+      }
+    } catch (error) {
+      if (error instanceof PgHandshakeError) locate(error, "ready");
+      const failure = this.#broken(error);
+      if (parts.every(({ length }) => length === 0)) throw failure;
+    }
+    return joinOctets(parts);
   }
 
   async write(octets: Uint8Array): Promise<void> {
@@ -93,23 +106,6 @@ export class GssTransport implements Transport {
         { phase: "ready" },
       );
     } catch (error) {
-      throw this.#broken(error);
-    }
-  }
-
-  async #decrypt(packet: Uint8Array): Promise<Uint8Array> {
-    try {
-      return await this.#context.unwrap(packet);
-    } catch (error) {
-      throw this.#broken(error);
-    }
-  }
-
-  #guarded<T>(run: () => T): T {
-    try {
-      return run();
-    } catch (error) {
-      if (error instanceof PgHandshakeError) locate(error, "ready");
       throw this.#broken(error);
     }
   }

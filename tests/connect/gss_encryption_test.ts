@@ -270,9 +270,10 @@ test("a ticket that cannot be had leads to TLS or plaintext under prefer, and en
 });
 
 test("a cancel goes encrypted too, and never in clear", async () => {
-  let answer: Uint8Array | undefined;
+  const answers: Uint8Array[] = [];
   const one = run(async (peer, connection) => {
     if (connection === 0) return await encrypted(peer, connection);
+    const [answer] = answers;
     if (answer !== undefined) {
       await peer.packet();
       await peer.send(answer);
@@ -284,7 +285,7 @@ test("a cancel goes encrypted too, and never in clear", async () => {
   });
   const session = await one.open();
   await session.cancel();
-  answer = N;
+  answers.push(N);
   const refused = await rejection(session.cancel()) as { code?: string };
   assert.equal(refused.code, "gss-refused");
   await session.close();

@@ -120,12 +120,15 @@ async function prepare(version: PostgresVersion): Promise<PostgresPrograms> {
   return programsIn(copy, version);
 }
 
-/** Debian 12 has this version, built with everything; where its programs are, they can be run by anybody. */
+/** Where Debian, and what is made of it, puts each major version. */
+const DEBIAN = "/usr/lib/postgresql";
+
+/** Built with everything, GSSAPI too, and found where anybody can run it. 15 is that of Debian 12; another one serves too. */
 function debianPrograms(): PostgresPrograms {
-  const folder = "/usr/lib/postgresql/15/bin";
-  if (!existsSync(join(folder, "postgres"))) {
-    throw new MachineUnavailable("needs the Debian package postgresql-15");
-  }
+  const found = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort().reverse() : [];
+  const version = found.find((one) => existsSync(join(DEBIAN, one, "bin", "postgres")));
+  if (version === undefined) throw new MachineUnavailable("needs the Debian package postgresql");
+  const folder = join(DEBIAN, version, "bin");
   return {
     initdb: join(folder, "initdb"),
     postgres: join(folder, "postgres"),
