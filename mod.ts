@@ -21,17 +21,26 @@ export type {
   ConnectEventKind,
   ConnectOptions,
   Notification,
+  ParameterChange,
   PasswordContext,
   PasswordSource,
   Target,
   TargetObject,
 } from "./src/connect/options.ts";
 export { Session } from "./src/connect/session.ts";
-export type { DetachedSession, SessionFacts } from "./src/connect/session.ts";
+export type { QueryOptions } from "./src/connect/session.ts";
+export { DetachedSession } from "./src/connect/detached.ts";
+export type { SessionFacts } from "./src/connect/detached.ts";
+export { EventStream } from "./src/connect/event_stream.ts";
+export { Subscription } from "./src/connect/subscription.ts";
+export { RowStream } from "./src/connect/row_stream.ts";
+export type { StreamedRow } from "./src/connect/row_stream.ts";
+export { cancel } from "./src/connect/cancel.ts";
+export type { CancelOptions } from "./src/connect/cancel.ts";
 export { ConnectReport } from "./src/connect/report.ts";
 export { ping } from "./src/connect/ping.ts";
 export type { PingStatus } from "./src/connect/ping.ts";
-export type { QueryResult } from "./src/connect/simple_query.ts";
+export type { QueryResult, RowValues } from "./src/connect/simple_query.ts";
 export {
   ConfigError,
   ConnectionError,

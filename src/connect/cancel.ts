@@ -1,70 +1,141 @@
-import { CancelHandshake } from "../handshake/cancel.ts";
-import type { CancelKey } from "../handshake/cancel_key.ts";
-import { UsageError } from "../errors.ts";
-import { Clock } from "./clock.ts";
-import { drive } from "./drive.ts";
-import type { Circumstances, Route } from "./establish.ts";
-import { startGss } from "./start_gss.ts";
+import { ConfigError, PgHandshakeError, UsageError } from "../errors.ts";
+import { CancelKey } from "../handshake/cancel_key.ts";
+import type { AttemptTarget } from "../plan/attempts.ts";
+import { bringCancel, CANCEL_TIMEOUT_MS } from "./cancel_over.ts";
+import type { Clock } from "./clock.ts";
+import { circumstancesOf } from "./connect.ts";
+import { addressesOf, type Circumstances, type Failure, type Route } from "./establish.ts";
+import { gssSetup } from "./gss_answers.ts";
+import { type Arrival, Journey } from "./journey.ts";
+import type { ConnectOptions, Target } from "./options.ts";
+import { outcomeOf } from "./outcome.ts";
+import { policyFor } from "./policy.ts";
+import { tlsRequestFor } from "./tls_request.ts";
 
-/** How long a cancel may take if nothing else bounds it: it must not outlive the patience of whoever cancels. */
-const DEFAULT_TIMEOUT_MS = 10_000;
+/** Whose query to cancel, and where. */
+export interface CancelOptions
+  extends Pick<ConnectOptions, "signal" | "resolve" | "adapter" | "gss" | "onEvent"> {
+  /** The server, as for `connect()`; one host, as only the server of the session knows it. */
+  readonly target?: Target;
+  /** The process ID of BackendKeyData, as `pg_backend_pid()` tells it; a signed 32-bit integer behind poolers. */
+  readonly processId: number;
+  /** The key of BackendKeyData: 4 octets on protocol 3.0, up to 256 on 3.2; or those 4 octets as an integer, as drivers keep them. */
+  readonly secretKey: Uint8Array | number;
+}
 
 /**
- * Brings a CancelRequest to where the session is, encrypted as the session is, and waits for the server's close, so
- * that a query sent afterwards is not hit.
+ * Cancels what a session of another connection, driver or process is doing, by its key (PostgreSQL manual, 54.2.8).
+ * Encrypted as the target says, and over when the server has closed the connection. Whether there was anything to
+ * cancel, no server tells.
  *
- * @throws {ConnectionError} If the way there fails, `timeout` and `aborted` among it.
+ * @param options Whose query, and where.
+ * @throws {ConfigError} If the settings are wrong, or name more than one host.
+ * @throws {UsageError} If process ID or key are none.
+ * @throws {ConnectionError} If the way there fails; `timeout` after `connect_timeout`, else ten seconds an address.
+ *
+ * @example
+ * ```ts
+ * await cancel({ target: "postgres://db.example?sslmode=verify-full&sslrootcert=system", processId: 4711, secretKey });
+ * ```
  */
-export async function cancelOver(
+export async function cancel(options: CancelOptions): Promise<void> {
+  const key = keyOf(options);
+  const circumstances = await circumstancesOf(options.target, options, performance.now());
+  const { settings } = circumstances;
+  if (settings.hosts.length !== 1) {
+    throw new ConfigError(
+      `Cannot cancel at ${settings.hosts.length} hosts: the key means something on the session's own server only`,
+      { keyword: "host", hint: "Give the one host the session is connected to" },
+    );
+  }
+  const journey = new Journey(
+    {
+      ...circumstances,
+      settings: {
+        ...settings,
+        targetSessionAttrs: "any",
+        connectTimeoutMs: settings.connectTimeoutMs ?? CANCEL_TIMEOUT_MS,
+      },
+    },
+    (target, { adapter, emit }, clock) =>
+      attempt(routeOf(target, circumstances), key, {
+        plaintextAfterRefusal: target.plaintextAfterRefusal,
+        adapter,
+        emit,
+        clock,
+      }),
+  );
+  const result = await journey.run();
+  if ("error" in result) throw result.error;
+}
+
+async function attempt(
   route: Route,
   key: CancelKey,
-  options: {
-    readonly remoteAddress: string | undefined;
-    readonly signal: AbortSignal | undefined;
-    readonly timeoutMs: number | undefined;
-    readonly emit: Circumstances["emit"];
+  options: Pick<Circumstances, "adapter" | "emit"> & {
+    readonly plaintextAfterRefusal: boolean;
+    readonly clock: Clock;
   },
-): Promise<void> {
-  const { address, adapter, encryption, policy, tls, gss } = route;
-  const clock = new Clock(options.signal, options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+): Promise<Arrival | Failure> {
   try {
-    // The session's own address: another one of the same name may be another server.
-    const same = address.kind === "tcp"
-      ? { ...address, host: options.remoteAddress ?? address.host }
-      : address;
-    let transport = await adapter.dial(same, clock.signal);
-    try {
-      const machine = new CancelHandshake({
-        encryption,
-        key,
-        policy: { ...policy, channelBinding: "disable" },
-        channel: { kind: "plain", local: transport.endpoint.local },
-        traced: options.emit !== undefined,
-      });
-      await drive(machine, transport, {
-        tls,
-        clock,
-        phase: () => machine.phase,
-        startGss: async (plain) => {
-          if (gss === undefined) throw new TypeError("A session with GSSAPI has no provider");
-          const secured = await startGss(plain, gss, clock);
-          transport = secured.transport;
-          return secured;
-        },
-        answer: (request) => {
-          throw new UsageError(`Cannot answer "${request.want}": a cancel asks for nothing`);
-        },
-        report: (event) => {
-          if (event.type === "message" || event.type === "secured") options.emit?.(event);
-        },
-      });
-    } finally {
-      transport.close();
-    }
+    await bringCancel(route, key, options);
+    return { route, undialed: [] };
   } catch (error) {
-    if (clock.signal.aborted) throw clock.error("cancel");
-    throw error;
-  } finally {
-    clock.stop();
+    if (!(error instanceof PgHandshakeError)) throw error;
+    const outcome = outcomeOf(error, {
+      tlsInUse: false,
+      // Once the key was sent nothing is tried again.
+      credentialsSent: error.phase === "cancel",
+      sawAuthRequest: false,
+    });
+    return { error, address: route.address, undialed: [], outcome };
   }
+}
+
+function routeOf(target: AttemptTarget, circumstances: Circumstances): Route {
+  const { settings, tls, adapter, options } = circumstances;
+  const { encryption, host } = target;
+  const [address] = addressesOf(target, false);
+  if (address === undefined) throw new TypeError("An attempt without an address was planned");
+  return {
+    address,
+    encryption,
+    tls: encryption === "plain" || tls === undefined
+      ? undefined
+      : tlsRequestFor(tls, host, settings),
+    gss: gssSetup(target, settings, options.gss),
+    policy: policyFor(target, circumstances),
+    adapter,
+  };
+}
+
+function keyOf({ processId, secretKey }: CancelOptions): CancelKey {
+  if (!isInt32(processId)) {
+    throw new UsageError(
+      `Cannot cancel process "${processId}": it must be a signed 32-bit integer`,
+      { phase: "cancel" },
+    );
+  }
+  if (secretKey instanceof Uint8Array) {
+    if (secretKey.length >= 4 && secretKey.length <= 256) {
+      return new CancelKey(processId, secretKey);
+    }
+    throw new UsageError(
+      `Cannot cancel with a key of ${secretKey.length} octets: it must have 4 to 256`,
+      { phase: "cancel" },
+    );
+  }
+  if (!isInt32(secretKey)) {
+    // The key itself is not shown.
+    throw new UsageError("Cannot cancel with this key: it must be octets or a 32-bit integer", {
+      phase: "cancel",
+    });
+  }
+  const octets = new Uint8Array(4);
+  new DataView(octets.buffer).setInt32(0, secretKey);
+  return new CancelKey(processId, octets);
+}
+
+function isInt32(value: unknown): value is number {
+  return Number.isInteger(value) && value === ((value as number) | 0);
 }

@@ -1,7 +1,7 @@
 import type { Settings } from "../settings/resolve.ts";
 import { chooseAdapter } from "./adapters.ts";
 import { abortError } from "./clock.ts";
-import type { Circumstances } from "./establish.ts";
+import { type Circumstances, establish } from "./establish.ts";
 import { gssMode } from "./gss_mode.ts";
 import { host } from "./host.ts";
 import { Journey } from "./journey.ts";
@@ -37,7 +37,7 @@ import { refuseUnsupported } from "./unsupported.ts";
 export async function connect(target?: Target, options: ConnectOptions = {}): Promise<Session> {
   const began = performance.now();
   const circumstances = await circumstancesOf(target, options, began);
-  const journey = new Journey(circumstances);
+  const journey = new Journey(circumstances, establish);
   const result = await journey.run();
   if ("error" in result) throw result.error;
   try {

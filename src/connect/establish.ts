@@ -16,7 +16,7 @@ import type { Clock } from "./clock.ts";
 import { deliver } from "./deliver.ts";
 import { dial, type DialFailure, type DialResult } from "./dial.ts";
 import { drive } from "./drive.ts";
-import { GssAnswerer, gssRequest } from "./gss_answers.ts";
+import { GssAnswerer, gssSetup } from "./gss_answers.ts";
 import type { Host } from "./host.ts";
 import type { ConnectEventKind, ConnectOptions } from "./options.ts";
 import { outcomeOf } from "./outcome.ts";
@@ -212,10 +212,7 @@ class Attempt {
 
   #gssSetup(): GssSetup | undefined {
     const { options, settings } = this.#circumstances;
-    const { encryption, host } = this.#target;
-    if (options.gss === undefined || encryption !== "gss-request") return undefined;
-    const request = gssRequest(settings, host, { mechanism: "kerberos", encrypt: true });
-    return { provider: options.gss, request };
+    return gssSetup(this.#target, settings, options.gss);
   }
 
   async #startUp(

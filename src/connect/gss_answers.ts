@@ -1,10 +1,12 @@
 import { ConfigError, PgHandshakeError } from "../errors.ts";
 import type { GssContext, GssContextRequest, GssProvider } from "../gss/provider.ts";
 import type { Answer, AnswerRequest } from "../handshake/step.ts";
+import type { AttemptTarget } from "../plan/attempts.ts";
 import type { HostEntry } from "../settings/hosts.ts";
 import type { Settings } from "../settings/resolve.ts";
 import type { Clock } from "./clock.ts";
 import { providerFailure } from "./gss_transport.ts";
+import type { GssSetup } from "./start_gss.ts";
 
 type TokenRequest = Extract<AnswerRequest, { want: "gss-token" }>;
 type TokenAnswer = Extract<Answer, { kind: "gss-token" }>;
@@ -83,8 +85,19 @@ export class GssAnswerer {
   }
 }
 
+/** How an attempt sets GSSAPI encryption up; undefined if it does not. */
+export function gssSetup(
+  target: AttemptTarget,
+  settings: Settings,
+  provider: GssProvider | undefined,
+): GssSetup | undefined {
+  if (provider === undefined || target.encryption !== "gss-request") return undefined;
+  const request = gssRequest(settings, target.host, { mechanism: "kerberos", encrypt: true });
+  return { provider, request };
+}
+
 /** What a context is for, by the settings: service and host as libpq (pg_GSS_load_servicename). */
-export function gssRequest(
+function gssRequest(
   settings: Settings,
   host: HostEntry,
   use: Pick<GssContextRequest, "mechanism" | "encrypt">,

@@ -5,13 +5,8 @@ import type { Chance } from "../plan/shuffle.ts";
 import type { Settings } from "../settings/resolve.ts";
 import type { Address } from "../transport/transport.ts";
 import { Clock } from "./clock.ts";
-import {
-  addressesOf,
-  type Circumstances,
-  establish,
-  type Established,
-  type Failure,
-} from "./establish.ts";
+import type { DialFailure } from "./dial.ts";
+import { addressesOf, type Circumstances, type Failure } from "./establish.ts";
 
 /** What a journey ends with, if it ends without a session. */
 export interface JourneyEnd {
@@ -20,15 +15,34 @@ export interface JourneyEnd {
   readonly last: Failure | undefined;
 }
 
-/** The way through a plan: resolves, dials and establishes until one attempt is a session or nothing is left. */
-export class Journey {
+/** What a journey must know of an attempt that succeeded. */
+export interface Arrival {
+  readonly route: { readonly address: Address };
+  /** Addresses that were dialed before the one that answered. */
+  readonly undialed: readonly DialFailure[];
+}
+
+/** Makes one attempt; leaves no socket behind when it fails. */
+export type Attempting<Success extends Arrival> = (
+  target: AttemptTarget,
+  circumstances: Circumstances,
+  clock: Clock,
+) => Promise<Success | Failure>;
+
+/** The way through a plan: resolves and attempts until one attempt succeeds or nothing is left. */
+export class Journey<Success extends Arrival> {
   readonly #circumstances: Circumstances;
+  readonly #attempting: Attempting<Success>;
   readonly #plan: ConnectionPlan;
   readonly #clocks: Clocks;
   readonly #attempts: AttemptReport[] = [];
 
-  /** @param circumstances What stays the same over all attempts. */
-  constructor(circumstances: Circumstances) {
+  /**
+   * @param circumstances What stays the same over all attempts.
+   * @param attempting Makes one; `establish` for a session.
+   */
+  constructor(circumstances: Circumstances, attempting: Attempting<Success>) {
+    this.#attempting = attempting;
     const { settings, options, gss } = circumstances;
     this.#circumstances = circumstances;
     this.#plan = new ConnectionPlan({
@@ -46,7 +60,7 @@ export class Journey {
   }
 
   /** Goes the way to its end. Leaves no timer and no socket behind but the session's. */
-  async run(): Promise<Established | JourneyEnd> {
+  async run(): Promise<Success | JourneyEnd> {
     const { options, emit } = this.#circumstances;
     let last: Failure | undefined;
     try {
@@ -69,14 +83,14 @@ export class Journey {
     return { error: failureOf(this.#attempts), last };
   }
 
-  async #attempt(target: AttemptTarget): Promise<Established | Failure> {
+  async #attempt(target: AttemptTarget): Promise<Success | Failure> {
     const { emit, adapter } = this.#circumstances;
     const started = performance.now();
     const { host, encryption } = target;
     const place = { host: host.host, port: host.port, encryption };
     const [first] = addressesOf(target, false);
     emit?.({ type: "attempt", ...place, address: textOf(first), adapter: adapter.name });
-    const result = await establish(target, this.#circumstances, this.#clocks.of(target));
+    const result = await this.#attempting(target, this.#circumstances, this.#clocks.of(target));
     const durationMs = performance.now() - started;
     for (const { address, error } of result.undialed) {
       const { phase } = error;

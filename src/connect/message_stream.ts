@@ -7,11 +7,21 @@ import { encodeFrontend, type FrontendMessage } from "../wire/frontend.ts";
 import { SESSION_LIMITS } from "../wire/limits.ts";
 import type { ConnectEventKind } from "./options.ts";
 
+/** What was read and not used, for whoever reads on. */
+export interface Unread {
+  /** Octets that came already. */
+  readonly leftover: Uint8Array;
+  /** A read that is under way; what it gives belongs behind `leftover`. */
+  readonly reading: Promise<Uint8Array | undefined> | undefined;
+}
+
 /** The messages of an open session, both ways, over its transport. */
 export class MessageStream {
   readonly #transport: Transport;
   readonly #deframer = new Deframer();
   readonly #emit: ((event: ConnectEventKind) => void) | undefined;
+  #reading: Promise<Uint8Array | undefined> | undefined;
+  #taken = false;
 
   /**
    * @param transport Where from and to.
@@ -36,18 +46,56 @@ export class MessageStream {
    */
   async next(): Promise<BackendMessage> {
     for (;;) {
-      const message = this.#held();
+      const message = this.held();
       if (message !== undefined) return message;
-      const octets = await this.#transport.read();
-      if (octets === undefined) {
-        throw new ConnectionError("connection-lost", "server closed the connection unexpectedly", {
-          phase: "ready",
-          hint:
-            "This probably means the server terminated abnormally before or while processing the request",
-        });
-      }
-      this.#deframer.push(octets);
+      await this.fill();
     }
+  }
+
+  /**
+   * The next message if all of it was read already.
+   *
+   * @throws {ProtocolError} Or {@link MessageFormatError}, if what came is no message of the server.
+   */
+  held(): BackendMessage | undefined {
+    try {
+      const frame = this.#deframer.message(SESSION_LIMITS);
+      if (frame === undefined) return undefined;
+      const message = decodeBackend(frame);
+      this.#emit?.({
+        type: "message",
+        direction: "received",
+        name: message.type,
+        octets: frame.body.length + 5,
+        detail: describeBackend(message),
+      });
+      return message;
+    } catch (error) {
+      if (error instanceof MessageFormatError || error instanceof ProtocolError) {
+        locate(error, "ready");
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Reads more octets. If `take()` is called meanwhile, what comes is its caller's.
+   *
+   * @throws {ConnectionError} `connection-lost` at the end of the stream.
+   */
+  async fill(): Promise<void> {
+    this.#reading = this.#transport.read();
+    const octets = await this.#reading;
+    if (this.#taken) return;
+    this.#reading = undefined;
+    if (octets === undefined) {
+      throw new ConnectionError("connection-lost", "server closed the connection unexpectedly", {
+        phase: "ready",
+        hint:
+          "This probably means the server terminated abnormally before or while processing the request",
+      });
+    }
+    this.#deframer.push(octets);
   }
 
   /**
@@ -68,29 +116,9 @@ export class MessageStream {
     await this.#transport.write(octets);
   }
 
-  /** Takes out what was read and not used. */
-  take(): Uint8Array {
-    return this.#deframer.take();
-  }
-
-  #held(): BackendMessage | undefined {
-    try {
-      const frame = this.#deframer.message(SESSION_LIMITS);
-      if (frame === undefined) return undefined;
-      const message = decodeBackend(frame);
-      this.#emit?.({
-        type: "message",
-        direction: "received",
-        name: message.type,
-        octets: frame.body.length + 5,
-        detail: describeBackend(message),
-      });
-      return message;
-    } catch (error) {
-      if (error instanceof MessageFormatError || error instanceof ProtocolError) {
-        locate(error, "ready");
-      }
-      throw error;
-    }
+  /** Takes out what was read and not used; nothing is read here afterwards. */
+  take(): Unread {
+    this.#taken = true;
+    return { leftover: this.#deframer.take(), reading: this.#reading };
   }
 }

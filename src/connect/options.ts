@@ -49,6 +49,14 @@ export interface Notification {
   readonly payload: string;
 }
 
+/** A run-time parameter and the value the server reported for it. */
+export interface ParameterChange {
+  /** Its name, for example `TimeZone`. */
+  readonly name: string;
+  /** Its new value. */
+  readonly value: string;
+}
+
 /** One step of a connection as it happens; `at` is in milliseconds since `connect()` was called. */
 export type ConnectEvent = { readonly at: number } & ConnectEventKind;
 
@@ -112,12 +120,17 @@ export interface ConnectOptions {
   readonly resolve?: (host: string) => Promise<readonly string[]>;
   /** Opens the sockets in place of the runtime's own adapters. */
   readonly adapter?: Adapter;
-  /** A NoticeResponse of the server; its text is the server's. */
+  /** A NoticeResponse of the server, at any time; its text is the server's. A callback that throws ends the session. */
   readonly onNotice?: (notice: NoticeFields) => void;
-  /** A NotificationResponse that arrived while a message was awaited. */
+  /** A NotificationResponse, at any time, also while nothing is asked. */
   readonly onNotification?: (notification: Notification) => void;
   /** A run-time parameter was reported or changed. */
   readonly onParameter?: (name: string, value: string) => void;
+  /**
+   * The session ended by itself, for this reason: a server that shuts down (SQLSTATE 57P01), a connection that was lost.
+   * Called once; not for `close()` and `detach()`.
+   */
+  readonly onClose?: (reason: PgHandshakeError) => void;
   /** Every step and every message by name. Costs nothing when absent. */
   readonly onEvent?: (event: ConnectEvent) => void;
 }

@@ -1,6 +1,6 @@
 import { ConfigError, type PgHandshakeError } from "../errors.ts";
 import { circumstancesOf } from "./connect.ts";
-import type { Failure } from "./establish.ts";
+import { establish, type Failure } from "./establish.ts";
 import { Journey } from "./journey.ts";
 import type { ConnectOptions, Target } from "./options.ts";
 
@@ -40,7 +40,7 @@ export async function ping(
       settings,
       // An empty password is answered with an error of ours, never with a message.
       options: { ...options, password: "" },
-    }).run();
+    }, establish).run();
     if (!("error" in result)) {
       result.transport.close();
       return "ok";

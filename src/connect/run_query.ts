@@ -2,7 +2,7 @@ import { ConnectionError } from "../errors.ts";
 import type { BackendMessage } from "../wire/backend.ts";
 import { encodeFrontend } from "../wire/frontend.ts";
 import type { MessageStream } from "./message_stream.ts";
-import { type QueryResult, SimpleQuery } from "./simple_query.ts";
+import { Collector, type QueryResult, SimpleQuery } from "./simple_query.ts";
 
 /** What a query ends with when the session goes on: its results or its error, and the state of the transaction. */
 export interface QueryEnd {
@@ -27,9 +27,9 @@ export function encodeQuery(text: string): EncodedQuery {
 }
 
 /**
- * Runs one simple query over a session's messages, up to ReadyForQuery.
+ * Runs one simple query over messages that nobody else reads, up to ReadyForQuery.
  *
- * @param stream The session's messages.
+ * @param stream The messages.
  * @param encoded The statements.
  * @param isAsynchronous Takes messages that may come at any time, and says whether it took one.
  * @throws {ServerError} The server's last word, if it ended the session instead of answering.
@@ -41,13 +41,18 @@ export async function runQuery(
   isAsynchronous: (message: BackendMessage) => boolean,
 ): Promise<QueryEnd> {
   const { text, octets } = encoded;
-  const query = new SimpleQuery();
+  const collector = new Collector();
+  const query = new SimpleQuery(collector);
+  const results = (): readonly QueryResult[] => {
+    if (query.error !== undefined) throw query.error;
+    return collector.results;
+  };
   const complete = async (): Promise<QueryEnd> => {
     for (;;) {
       const message = await stream.next();
       if (isAsynchronous(message)) continue;
       const step = query.onMessage(message);
-      if (step.do === "finish") return { results: () => query.results(), status: step.status };
+      if (step.do === "finish") return { results, status: step.status };
       if (step.do === "send") await stream.send(step.message);
     }
   };

@@ -1,70 +1,67 @@
 import type { Admission } from "../auth/gate.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
-import { ConnectionError, UsageError } from "../errors.ts";
-import type { CancelKey } from "../handshake/cancel_key.ts";
-import { versionText } from "../handshake/describe.ts";
+import { ConnectionError, PgHandshakeError, UsageError } from "../errors.ts";
 import type { SessionStart } from "../handshake/client_state.ts";
+import { versionText } from "../handshake/describe.ts";
 import { readServerVersion, type ServerVersion } from "../handshake/server_version.ts";
 import type { Endpoint, Transport } from "../transport/transport.ts";
-import type { BackendMessage } from "../wire/backend.ts";
-import { asynchronousTaker } from "./asynchronous.ts";
-import { cancelOver } from "./cancel.ts";
+import type { NoticeFields } from "../wire/notice.ts";
+import { Announcements } from "./announcements.ts";
+import { cancelOver } from "./cancel_over.ts";
+import { Conversation } from "./conversation.ts";
+import { DetachedSession } from "./detached.ts";
 import type { Circumstances, Established, Route } from "./establish.ts";
+import type { EventStream } from "./event_stream.ts";
 import { MessageStream } from "./message_stream.ts";
+import type { Notification, ParameterChange } from "./options.ts";
+import { QueryQueue } from "./query_queue.ts";
 import type { ConnectReport } from "./report.ts";
-import { encodeQuery, type QueryEnd, runQuery } from "./run_query.ts";
-import type { QueryResult } from "./simple_query.ts";
+import { RowStream } from "./row_stream.ts";
+import { Collector, type QueryResult } from "./simple_query.ts";
+import { quoteChannel, Subscription } from "./subscription.ts";
+import { soon } from "./soon.ts";
 
-/** Everything a driver must know about a session it takes over. */
-export interface SessionFacts {
-  /** The last reported value of every run-time parameter. */
-  readonly parameters: ReadonlyMap<string, string>;
-  /** The server's version. */
-  readonly serverVersion: ServerVersion;
-  /** The server process's ID. */
-  readonly processId: number | undefined;
-  /** The right to cancel; it can make the CancelRequest, and does not show the key. */
-  readonly cancelKey: CancelKey | undefined;
-  /** "3.0" or "3.2". */
-  readonly protocolVersion: string;
-  /** The channel, and how far it was verified. */
-  readonly channel: ChannelFacts;
-  /** How we authenticated. */
-  readonly authentication: Admission;
-  /** Where it is connected to. */
-  readonly address: Endpoint;
-  /** As of the last ReadyForQuery. */
-  readonly transactionStatus: "I" | "T" | "E";
+/** How a query of a session is run. */
+export interface QueryOptions {
+  /**
+   * Cancels the query when it fires, and leaves the session usable: while it waits at once, while it runs by a
+   * CancelRequest, and then the error comes when the server is done with it.
+   */
+  readonly signal?: AbortSignal;
 }
 
-/** A session handed over: whoever has this owns the socket. */
-export interface DetachedSession {
-  /** The socket, TLS included. */
-  readonly transport: Transport;
-  /** What the server and the start-up said. */
-  readonly facts: SessionFacts;
-  /** Octets that were read already and belong in front of what `transport.read()` gives. */
-  readonly leftover: Uint8Array;
-}
+type State =
+  | { readonly at: "open" }
+  | { readonly at: "closed" }
+  | { readonly at: "detached" }
+  /** It ended by itself. `told`: a query or its caller has had the reason. */
+  | { readonly at: "ended"; readonly reason: unknown; readonly told: boolean };
 
-type State = "open" | "closed" | "detached";
-
-/** An open PostgreSQL session. Made by `connect()`; one owner at a time. */
+/**
+ * An open PostgreSQL session. Made by `connect()`; one owner at a time. It reads all the time: what the server says of
+ * its own accord is heard when it comes, and so is its end.
+ */
 export class Session implements AsyncDisposable {
   readonly #transport: Transport;
   readonly #start: SessionStart;
   readonly #route: Route;
   readonly #circumstances: Pick<Circumstances, "options" | "emit" | "settings">;
-  readonly #stream: MessageStream;
   readonly #parameters: Map<string, string>;
-  readonly #isAsynchronous: (message: BackendMessage) => boolean;
-  #status: "I" | "T" | "E";
-  #state: State = "open";
-  #busy: Promise<unknown> = Promise.resolve();
-  #pending = 0;
+  readonly #announcements: Announcements;
+  readonly #conversation: Conversation;
+  readonly #queue: QueryQueue;
+  readonly #listening = new Map<string, number>();
+  #state: State = { at: "open" };
+  #onClosed: (reason: PgHandshakeError | undefined) => void = () => {};
 
   /** How the connection came about. */
   readonly report: ConnectReport;
+
+  /**
+   * Settles when the session is over, and never rejects: with why it ended by itself (a server that shut down says so
+   * with SQLSTATE 57P01), or undefined if `close()` or `detach()` ended it.
+   */
+  readonly closed: Promise<PgHandshakeError | undefined>;
 
   /** Called by `connect()`. */
   constructor(
@@ -73,16 +70,34 @@ export class Session implements AsyncDisposable {
       readonly report: ConnectReport;
     },
   ) {
-    this.#transport = established.transport;
-    this.#start = established.start;
+    const { transport, start } = established;
+    const { options, emit } = circumstances;
+    this.#transport = transport;
+    this.#start = start;
     this.#route = established.route;
     this.#circumstances = circumstances;
-    const { leftover } = established.start;
-    this.#stream = new MessageStream(established.transport, leftover, circumstances.emit);
-    this.#parameters = new Map(established.start.parameters);
-    this.#isAsynchronous = asynchronousTaker(this.#parameters, circumstances.options);
-    this.#status = established.start.transactionStatus;
     this.report = circumstances.report;
+    this.closed = new Promise((resolve) => this.#onClosed = resolve);
+    this.#parameters = new Map(start.parameters);
+    this.#announcements = new Announcements(
+      this.#parameters,
+      options,
+      () => this.#conversation.wake(),
+    );
+    const stream = new MessageStream(transport, start.leftover, emit);
+    this.#conversation = new Conversation(stream, start.transactionStatus, {
+      takes: this.#announcements.takes,
+      isFull: () => this.#announcements.isFull(),
+      onEnd: (reason) => this.#onEnd(reason),
+    });
+    this.#queue = new QueryQueue({
+      conversation: this.#conversation,
+      assertOpen: () => this.#assertOpen("query"),
+      cancel: () => this.cancel(),
+      abandon: (error) => this.#abandon(error),
+    });
+    // Whoever takes the session over at once gets what came behind ReadyForQuery, unread.
+    soon(() => this.#conversation.start());
   }
 
   /** The last reported value of every run-time parameter the server reports. */
@@ -122,26 +137,93 @@ export class Session implements AsyncDisposable {
 
   /** "I" idle, "T" in a transaction, "E" in a failed transaction; as of the last ReadyForQuery. */
   get transactionStatus(): "I" | "T" | "E" {
-    return this.#status;
+    return this.#conversation.status;
   }
 
   /**
    * Runs SQL by the simple protocol: one or more statements, values as text. Calls queue in order.
    *
    * @param text The statements; no zero octet.
+   * @param options A signal to cancel with.
    * @returns One result a statement.
    * @throws {ServerError} If a statement failed; those behind it were not run, and the session stays usable.
    * @throws {UsageError} `session-closed`, or COPY, which query() does not speak.
-   * @throws {ConnectionError} `connection-lost`; the session is closed then.
+   * @throws {ConnectionError} `aborted` or `timeout` if the signal fired before the query was done; `connection-lost`: the
+   *   session is closed then, as it is if a query cannot be cancelled.
    */
-  query(text: string): Promise<readonly QueryResult[]> {
-    this.#pending += 1;
-    const run = this.#busy.then(() => this.#run(text)).finally(() => {
-      this.#pending -= 1;
+  async query(text: string, options: QueryOptions = {}): Promise<readonly QueryResult[]> {
+    const collector = new Collector();
+    await this.#queue.run(text, collector, options);
+    return collector.results;
+  }
+
+  /**
+   * The same, row by row: at most 256 KiB of rows, and one row more, are held. Other queries wait until it is over; ending
+   * the iteration early cancels it.
+   *
+   * @param text The statements; no zero octet.
+   * @param options A signal to cancel with.
+   *
+   * @example
+   * ```ts
+   * for await (const { values } of session.stream("select * from big")) console.log(values[0]);
+   * ```
+   */
+  stream(text: string, options: QueryOptions = {}): RowStream {
+    return new RowStream({
+      run: (sink, signal, isFull) => this.#queue.run(text, sink, { signal, isFull }),
+      wake: () => this.#conversation.wake(),
+      signal: options.signal,
+      cancellable: this.#start.cancelKey !== undefined,
     });
-    // The next in the queue waits for this one to end, however it ends; its own caller gets the error.
-    this.#busy = run.catch(() => undefined);
-    return run;
+  }
+
+  /**
+   * Listens to a channel (LISTEN) and gives its notifications from then on. Inside a transaction it takes effect with
+   * the commit.
+   *
+   * @param channel Its name, 1 to 63 octets, taken as it is: `listen("News")` hears `pg_notify('News', …)`.
+   * @throws {ServerError} If the server refuses.
+   *
+   * @example
+   * ```ts
+   * await using jobs = await session.listen("jobs");
+   * for await (const { payload } of jobs) console.log(payload);
+   * ```
+   */
+  async listen(channel: string): Promise<Subscription> {
+    const quoted = quoteChannel(channel);
+    const subscription = new Subscription(channel, {
+      onRoom: () => this.#conversation.wake(),
+      leave: (left) => this.#leave(left, quoted),
+    });
+    this.#announcements.add(subscription);
+    this.#listening.set(channel, (this.#listening.get(channel) ?? 0) + 1);
+    try {
+      await this.query(`LISTEN ${quoted}`);
+      return subscription;
+    } catch (error) {
+      this.#forget(subscription);
+      throw error;
+    }
+  }
+
+  /** Notifications of every channel the session listens to, from now on. */
+  notifications(): EventStream<Notification> {
+    this.#assertOpen("listen");
+    return this.#announcements.notifications();
+  }
+
+  /** Notices of the server, from now on. */
+  notices(): EventStream<NoticeFields> {
+    this.#assertOpen("listen");
+    return this.#announcements.notices();
+  }
+
+  /** Run-time parameters as the server reports them, from now on; `parameters` has their last values. */
+  parameterChanges(): EventStream<ParameterChange> {
+    this.#assertOpen("listen");
+    return this.#announcements.parameterChanges();
   }
 
   /**
@@ -150,6 +232,7 @@ export class Session implements AsyncDisposable {
    *
    * @param options A signal to give up the cancel itself.
    * @throws {UsageError} If the server gave no key to cancel with.
+   * @throws {ConnectionError} If the way there fails; `timeout` after `connect_timeout`, else ten seconds.
    */
   async cancel(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const key = this.#start.cancelKey;
@@ -166,16 +249,22 @@ export class Session implements AsyncDisposable {
 
   /** Sends Terminate and releases the socket. A query still running is lost. May be called again. */
   async close(): Promise<void> {
-    if (this.#state !== "open") return;
-    this.#state = "closed";
+    if (this.#state.at !== "open") return;
+    this.#state = { at: "closed" };
     try {
       // Behind a running query Terminate would not be read before the query ends, and may not even be written.
-      if (this.#pending === 0) await this.#stream.send({ type: "Terminate" });
+      if (this.#queue.pending === 0) await this.#conversation.terminate();
     } catch (error) {
       // A peer that is gone has nothing to be told any more; the socket is released either way.
       if (!(error instanceof ConnectionError)) throw error;
     } finally {
-      this.#transport.close();
+      this.#release(
+        new ConnectionError("aborted", "the session was closed while the query ran", {
+          phase: "ready",
+        }),
+      );
+      this.#announcements.end();
+      this.#onClosed(undefined);
     }
   }
 
@@ -185,54 +274,103 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Hands the session over. Afterwards this object neither reads nor writes.
+   * Hands the session over. Afterwards this object neither reads nor writes; iterations end.
    *
    * @throws {UsageError} If it is closed, handed over already, or a query is running.
    */
   detach(): DetachedSession {
     this.#assertOpen("detach");
-    if (this.#pending > 0) {
+    if (this.#queue.pending > 0) {
       throw new UsageError("Cannot detach the session: a query is running", { phase: "ready" });
     }
-    this.#state = "detached";
-    return {
-      transport: this.#transport,
-      facts: {
-        parameters: new Map(this.#parameters),
-        serverVersion: this.serverVersion,
-        processId: this.processId,
-        cancelKey: this.#start.cancelKey,
-        protocolVersion: this.protocolVersion,
-        channel: this.channel,
-        authentication: this.authentication,
-        address: this.address,
-        transactionStatus: this.#status,
-      },
-      leftover: this.#stream.take(),
-    };
+    this.#state = { at: "detached" };
+    const unread = this.#conversation.stop(undefined);
+    this.#announcements.end();
+    this.#onClosed(undefined);
+    return new DetachedSession(this.#transport, {
+      parameters: new Map(this.#parameters),
+      serverVersion: this.serverVersion,
+      processId: this.processId,
+      cancelKey: this.#start.cancelKey,
+      protocolVersion: this.protocolVersion,
+      channel: this.channel,
+      authentication: this.authentication,
+      address: this.address,
+      transactionStatus: this.transactionStatus,
+    }, unread);
   }
 
-  async #run(text: string): Promise<readonly QueryResult[]> {
-    this.#assertOpen("query");
-    const encoded = encodeQuery(text);
-    let end: QueryEnd;
-    try {
-      end = await runQuery(this.#stream, encoded, this.#isAsynchronous);
-    } catch (error) {
-      this.#state = "closed";
-      this.#transport.close();
-      throw error;
-    }
-    this.#status = end.status;
-    return end.results();
+  #release(error: unknown): void {
+    this.#conversation.stop(error);
+    this.#transport.close();
+  }
+
+  /** The conversation ended by itself. */
+  #onEnd(reason: unknown): void {
+    if (this.#state.at === "open") this.#ended(reason, this.#queue.pending > 0);
+  }
+
+  /** A query cannot be stopped otherwise. */
+  #abandon(error: PgHandshakeError): void {
+    if (this.#state.at !== "open") return;
+    this.#conversation.stop(error);
+    this.#ended(error, true);
+  }
+
+  #ended(reason: unknown, told: boolean): void {
+    this.#state = { at: "ended", reason, told };
+    this.#transport.close();
+    const known = reason instanceof PgHandshakeError ? reason : undefined;
+    this.#announcements.end(reason);
+    this.#onClosed(known ?? callbackFailed(reason));
+    this.#circumstances.options.onClose?.(known ?? callbackFailed(reason));
+  }
+
+  async #leave(subscription: Subscription, quoted: string): Promise<void> {
+    const others = this.#forget(subscription);
+    if (others === 0 && this.#state.at === "open") await this.query(`UNLISTEN ${quoted}`);
+  }
+
+  /** Drops a subscription; returns how many others listen to its channel. */
+  #forget(subscription: Subscription): number {
+    const { channel } = subscription;
+    this.#announcements.remove(subscription);
+    const others = (this.#listening.get(channel) ?? 1) - 1;
+    if (others === 0) this.#listening.delete(channel);
+    else this.#listening.set(channel, others);
+    return others;
   }
 
   #assertOpen(call: string): void {
-    if (this.#state === "open") return;
-    const why = this.#state === "closed" ? "it is closed" : "it was handed over by detach()";
-    throw new UsageError(`Cannot ${call} on this session: ${why}`, {
-      code: "session-closed",
-      phase: "ready",
-    });
+    const state = this.#state;
+    switch (state.at) {
+      case "open":
+        return;
+      case "closed":
+        throw notOpen(call, "it is closed");
+      case "detached":
+        throw notOpen(call, "it was handed over by detach()");
+      case "ended":
+        // Nobody waited when it ended: whoever comes first hears why.
+        if (!state.told) {
+          this.#state = { ...state, told: true };
+          throw state.reason;
+        }
+        throw notOpen(call, "it ended", state.reason);
+    }
   }
+}
+
+function notOpen(call: string, why: string, cause?: unknown): UsageError {
+  const because = cause instanceof PgHandshakeError ? ` (${cause.message})` : "";
+  return new UsageError(`Cannot ${call} on this session: ${why}${because}`, {
+    code: "session-closed",
+    phase: "ready",
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/** A callback of the caller threw, which ends the session, as its state can no longer be told to anybody. */
+function callbackFailed(cause: unknown): UsageError {
+  return new UsageError("the session was closed: a callback threw", { phase: "ready", cause });
 }

@@ -65,7 +65,7 @@ async function settle(
     verdict = verdict.judge(oneValue(end));
   }
   if (verdict.is === "accepted") {
-    return { ...start, parameters, transactionStatus, leftover: stream.take() };
+    return { ...start, parameters, transactionStatus, leftover: stream.take().leftover };
   }
   await stream.send({ type: "Terminate" });
   const because = verdict.is === "refused" ? verdict.because : "it did not tell";

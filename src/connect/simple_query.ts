@@ -4,14 +4,25 @@ import type { BackendMessage } from "../wire/backend.ts";
 import type { FrontendMessage } from "../wire/frontend.ts";
 import type { ColumnDescription } from "../wire/query.ts";
 
+/** The values of one row as PostgreSQL writes them in text; null for NULL. */
+export type RowValues = readonly (string | null)[];
+
 /** What one statement of a query gave. */
 export interface QueryResult {
   /** The columns of its rows; empty for statements without rows. */
   readonly columns: readonly ColumnDescription[];
-  /** Values as PostgreSQL writes them in text; null for NULL. */
-  readonly rows: readonly (readonly (string | null)[])[];
+  /** Its rows. */
+  readonly rows: readonly RowValues[];
   /** The command tag, for example "SELECT 1"; empty for an empty query. */
   readonly command: string;
+}
+
+/** Takes what a query gives, as it comes. */
+export interface ResultSink {
+  /** A row, as wide as `columns`. */
+  row(columns: readonly ColumnDescription[], values: RowValues): void;
+  /** The end of a statement. */
+  statement(columns: readonly ColumnDescription[], command: string): void;
 }
 
 /** What the query's owner does after a message. */
@@ -26,15 +37,26 @@ const READ: QueryStep = { do: "read" };
 const EXPECTED =
   "RowDescription, DataRow, CommandComplete, EmptyQueryResponse, ErrorResponse, ReadyForQuery";
 
+const NO_COLUMNS: readonly ColumnDescription[] = [];
+
 /**
  * One simple query (PostgreSQL manual, 54.2.2), message by message. Knows neither sockets nor time. COPY is refused
  * in its own terms, so that the session stays usable.
  */
 export class SimpleQuery {
-  readonly #results: QueryResult[] = [];
-  #columns: readonly ColumnDescription[] = [];
-  #rows: (readonly (string | null)[])[] = [];
+  readonly #sink: ResultSink;
+  #columns: readonly ColumnDescription[] = NO_COLUMNS;
   #error: PgHandshakeError | undefined;
+
+  /** @param sink Takes rows and ends of statements. */
+  constructor(sink: ResultSink) {
+    this.#sink = sink;
+  }
+
+  /** The first error so far: why the query failed, or what the server said before it went away. */
+  get error(): PgHandshakeError | undefined {
+    return this.#error;
+  }
 
   /**
    * Takes the next message.
@@ -45,7 +67,6 @@ export class SimpleQuery {
     switch (message.type) {
       case "RowDescription":
         this.#columns = message.columns;
-        this.#rows = [];
         return READ;
       case "DataRow":
         if (message.values.length !== this.#columns.length) {
@@ -54,7 +75,7 @@ export class SimpleQuery {
             { phase: "ready" },
           );
         }
-        this.#rows.push(message.values);
+        this.#sink.row(this.#columns, message.values);
         return READ;
       case "CommandComplete":
         this.#finishStatement(message.tag);
@@ -90,26 +111,9 @@ export class SimpleQuery {
     });
   }
 
-  /**
-   * The results, after `finish`.
-   *
-   * @throws {ServerError} If a statement failed.
-   * @throws {UsageError} If the query was COPY.
-   */
-  results(): readonly QueryResult[] {
-    if (this.#error !== undefined) throw this.#error;
-    return this.#results;
-  }
-
-  /** The first error so far: what the server said before it went away. */
-  get error(): PgHandshakeError | undefined {
-    return this.#error;
-  }
-
   #finishStatement(command: string): void {
-    this.#results.push({ columns: this.#columns, rows: this.#rows, command });
-    this.#columns = [];
-    this.#rows = [];
+    this.#sink.statement(this.#columns, command);
+    this.#columns = NO_COLUMNS;
   }
 
   #refuseCopy(): void {
@@ -117,5 +121,32 @@ export class SimpleQuery {
       phase: "ready",
       hint: "detach() hands the session to a driver that speaks COPY",
     });
+  }
+}
+
+/** Keeps everything a query gives. */
+export class Collector implements ResultSink {
+  /** One result a statement. */
+  readonly results: QueryResult[] = [];
+  #columns: readonly ColumnDescription[] = NO_COLUMNS;
+  #rows: RowValues[] = [];
+
+  row(columns: readonly ColumnDescription[], values: RowValues): void {
+    this.#begin(columns);
+    this.#rows.push(values);
+  }
+
+  statement(columns: readonly ColumnDescription[], command: string): void {
+    this.#begin(columns);
+    this.results.push({ columns, rows: this.#rows, command });
+    this.#begin(NO_COLUMNS);
+    this.#rows = [];
+  }
+
+  /** A statement that describes its rows a second time begins anew; no server known does. */
+  #begin(columns: readonly ColumnDescription[]): void {
+    if (this.#columns === columns) return;
+    this.#columns = columns;
+    this.#rows = [];
   }
 }

@@ -3,7 +3,7 @@ import { printable } from "../printable.ts";
 import type { ForeignLibrary, ForeignThread } from "./foreign.ts";
 import { CONTINUE_NEEDED, ERROR_MASK, FLAG, INITIATE, OID } from "./gssapi_abi.ts";
 import { GssapiMemory } from "./gssapi_memory.ts";
-import { statusText } from "./gssapi_status.ts";
+import { statusText, told, toldNow } from "./gssapi_status.ts";
 import type { GssContext, GssContextRequest, GssCredentials, GssStep } from "./provider.ts";
 
 const NONE = 0n;
@@ -31,9 +31,11 @@ export async function findGssapiCredentials(gssapi: Gssapi): Promise<GssCredenti
       library.call("gss_release_cred", [minorAt, credentialsAt]);
       return { found: true };
     }
-    const call = (status: readonly bigint[]): Promise<number> =>
-      thread.call("gss_display_status", status);
-    return { found: false, why: await statusText(major, memory, call) };
+    const why = await told(
+      statusText(major, memory),
+      (status) => thread.call("gss_display_status", status),
+    );
+    return { found: false, why };
   } finally {
     thread.release();
     memory.wipe();
@@ -79,39 +81,44 @@ export class GssapiContext implements GssContext {
     }
   }
 
-  async wrapSizeLimit(maxWrapped: number): Promise<number> {
-    const { minorAt, context, numberAt } = this.#established();
-    const args = [minorAt, context, 1n, 0n, BigInt(maxWrapped), numberAt];
-    await this.#compute("gss_wrap_size_limit", args, "begin an encrypted session");
-    return this.#memory.number;
+  // A wrap and an unwrap may be under way at a time, and share this memory: each is done when it returns.
+
+  wrapSizeLimit(maxWrapped: number): Promise<number> {
+    return settled(() => {
+      const memory = this.#established();
+      const { minorAt, context, numberAt } = memory;
+      const args = [minorAt, context, 1n, 0n, BigInt(maxWrapped), numberAt];
+      this.#compute("gss_wrap_size_limit", args, "begin an encrypted session");
+      return memory.number;
+    });
   }
 
-  async wrap(plain: Uint8Array): Promise<Uint8Array> {
-    const memory = this.#established();
-    memory.give(plain);
-    memory.clearResults();
-    const { minorAt, context, inputAt, stateAt, outputAt } = memory;
-    const args = [minorAt, context, 1n, 0n, inputAt, stateAt, outputAt];
-    await this.#compute("gss_wrap", args, "encrypt for a session");
-    const wrapped = memory.takeOutput();
-    if (!memory.encrypted) {
-      throw this.#failure("encrypt for a session", "the library signed without encryption");
-    }
-    return wrapped;
+  wrap(plain: Uint8Array): Promise<Uint8Array> {
+    return settled(() => {
+      const what = "encrypt for a session";
+      const memory = this.#established();
+      memory.give(plain);
+      memory.clearResults();
+      const { minorAt, context, inputAt, stateAt, outputAt } = memory;
+      this.#compute("gss_wrap", [minorAt, context, 1n, 0n, inputAt, stateAt, outputAt], what);
+      const wrapped = memory.takeOutput();
+      if (!memory.encrypted) throw this.#failure(what, "the library signed without encryption");
+      return wrapped;
+    });
   }
 
-  async unwrap(wrapped: Uint8Array): Promise<Uint8Array> {
-    const memory = this.#established();
-    memory.give(wrapped);
-    memory.clearResults();
-    const { minorAt, context, inputAt, outputAt, stateAt } = memory;
-    const args = [minorAt, context, inputAt, outputAt, stateAt, NONE];
-    await this.#compute("gss_unwrap", args, "decrypt the session");
-    const plain = memory.takeOutput();
-    if (!memory.encrypted) {
-      throw this.#failure("decrypt the session", "it is signed, but not encrypted");
-    }
-    return plain;
+  unwrap(wrapped: Uint8Array): Promise<Uint8Array> {
+    return settled(() => {
+      const what = "decrypt the session";
+      const memory = this.#established();
+      memory.give(wrapped);
+      memory.clearResults();
+      const { minorAt, context, inputAt, outputAt, stateAt } = memory;
+      this.#compute("gss_unwrap", [minorAt, context, inputAt, outputAt, stateAt, NONE], what);
+      const plain = memory.takeOutput();
+      if (!memory.encrypted) throw this.#failure(what, "it is signed, but not encrypted");
+      return plain;
+    });
   }
 
   dispose(): void {
@@ -127,7 +134,9 @@ export class GssapiContext implements GssContext {
     memory.give(new TextEncoder().encode(`${service}@${host}`));
     const { minorAt, inputAt, serviceTypeAt, nameAt } = memory;
     const major = await thread.call("gss_import_name", [minorAt, inputAt, serviceTypeAt, nameAt]);
-    if ((major & ERROR_MASK) !== 0) throw await this.#failed(major, "use the name of the service");
+    if ((major & ERROR_MASK) !== 0) {
+      throw await this.#failed(thread, major, "use the name of the service");
+    }
   }
 
   async #initialize(thread: ForeignThread, token: Uint8Array | undefined): Promise<GssStep> {
@@ -150,11 +159,9 @@ export class GssapiContext implements GssContext {
       NONE,
     ]);
     if ((major & ERROR_MASK) !== 0) {
-      // Released first, as the words for the error use the same structure. A token for the peer would only tell it why.
-      const { minor } = memory;
-      memory.takeOutput();
-      memory.restoreMinor(minor);
-      throw await this.#failed(major, "establish a GSSAPI context");
+      // A token for the peer would only tell it why.
+      memory.dropOutput();
+      throw await this.#failed(thread, major, "establish a GSSAPI context");
     }
     const answer = memory.takeOutput();
     const complete = (major & CONTINUE_NEEDED) === 0;
@@ -182,22 +189,22 @@ export class GssapiContext implements GssContext {
     return this.#memory;
   }
 
-  async #compute(name: string, args: readonly bigint[], what: string): Promise<void> {
+  #compute(name: string, args: readonly bigint[], what: string): void {
     const major = this.#library.call(name, args);
-    if ((major & ERROR_MASK) !== 0) throw await this.#failed(major, what);
-    // Out of order or twice: the upper bits of the lower half (RFC 2744, GSS_S_DUPLICATE_TOKEN and its like).
-    if (major !== 0) throw await this.#failed(major, what);
+    // Below the errors are packets out of order or twice (RFC 2744, GSS_S_DUPLICATE_TOKEN and its like).
+    if (major === 0) return;
+    const call = (status: readonly bigint[]): number =>
+      this.#library.call("gss_display_status", status);
+    // What a packet out of order held is not used.
+    this.#memory.dropOutput();
+    const text = toldNow(statusText(major, this.#memory), call);
+    throw this.#failure(what, text);
   }
 
-  async #failed(major: number, what: string): Promise<ConnectionError> {
-    const thread = this.#thread;
-    const text = await statusText(
-      major,
-      this.#memory,
-      (args) =>
-        thread === undefined
-          ? this.#library.call("gss_display_status", args)
-          : thread.call("gss_display_status", args),
+  async #failed(thread: ForeignThread, major: number, what: string): Promise<ConnectionError> {
+    const text = await told(
+      statusText(major, this.#memory),
+      (args) => thread.call("gss_display_status", args),
     );
     return this.#failure(what, text);
   }
@@ -236,6 +243,15 @@ export class GssapiContext implements GssContext {
 
 const ENCRYPTING: number = FLAG.mutual | FLAG.replay | FLAG.sequence | FLAG.confidential |
   FLAG.integrity;
+
+/** The result, or what was thrown, of something that is done at once. */
+function settled<T>(run: () => T): Promise<T> {
+  try {
+    return Promise.resolve(run());
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
 
 function shown(text: string): string {
   return printable(text, { keepLines: false, max: 255 });

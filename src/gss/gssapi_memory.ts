@@ -130,8 +130,10 @@ export class GssapiMemory {
     this.#arena.setU32(this.#state, 0);
   }
 
-  /** Puts the minor status of a failed call back, which a later call has overwritten. */
-  restoreMinor(minor: number): void {
+  /** Gives what came out of a failed call back, which the words for the failure would overwrite; keeps its minor status. */
+  dropOutput(): void {
+    const { minor } = this;
+    this.takeOutput();
     this.#arena.setU32(this.#minor, minor);
   }
 
@@ -148,6 +150,8 @@ export class GssapiMemory {
       ? new Uint8Array(0)
       : this.#library.copyFrom(address, length);
     this.#library.call("gss_release_buffer", [this.minorAt, this.outputAt]);
+    this.#arena.setU64(this.#output, 0n);
+    this.#arena.setU64(this.#output + 8, 0n);
     return octets;
   }
 

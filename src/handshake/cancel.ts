@@ -19,6 +19,8 @@ import type { Answer, Machine, Next, Step } from "./step.ts";
 export interface CancelConfig {
   /** How the connection becomes encrypted: as the session's was. */
   readonly encryption: Encryption;
+  /** Whether `N` to SSLRequest means going on in plaintext; never for a session that is encrypted. */
+  readonly plaintextAfterRefusal: boolean;
   /** Whose query to cancel. */
   readonly key: CancelKey;
   /** What TLS must prove: the policy of the session that is cancelled. */
@@ -102,8 +104,10 @@ export class CancelHandshake implements Machine<undefined> {
       const answer = judgeSslAnswer(this.#deframer);
       if (answer === undefined) return READ;
       this.#outbox.receivedAnswer(answer);
-      // The session was encrypted, so its cancel key never goes in plaintext.
-      if (answer === "N") throw tlsRefused();
+      if (answer === "N") {
+        if (!this.#config.plaintextAfterRefusal) throw tlsRefused();
+        return this.#request(this.#config.channel);
+      }
       this.#state = { at: "await-tls" };
       return { do: "start-tls" };
     });

@@ -1,6 +1,6 @@
 /** Simple queries: legal answers give what was put in, any other order ends in a declared error. */
 import assert from "node:assert/strict";
-import { type QueryResult, SimpleQuery } from "../../src/connect/simple_query.ts";
+import { Collector, type QueryResult, SimpleQuery } from "../../src/connect/simple_query.ts";
 import { ProtocolError, UsageError } from "../../src/errors.ts";
 import { ServerError } from "../../src/handshake/server_error.ts";
 import type { BackendMessage } from "../../src/wire/backend.ts";
@@ -53,14 +53,18 @@ const TARGET: Target<Input> = {
     const octets = join(...messages.map(encodeBackend));
     const read = decodeServer(pieces(octets, cut), SESSION_LIMITS);
     assert.deepEqual(read, messages);
-    const query = new SimpleQuery();
+    const collector = new Collector();
+    const query = new SimpleQuery(collector);
     const end = outcome([ProtocolError], () => take(query, read));
     if (end.kind === "error") {
       assert.ok(results === undefined, "legal messages are refused");
       assert.equal(end.error.phase, "ready");
       return end.error.code;
     }
-    const given = outcome([ServerError, UsageError], () => query.results());
+    const given = outcome([ServerError, UsageError], () => {
+      if (query.error !== undefined) throw query.error;
+      return collector.results;
+    });
     assert.equal(given.kind === "error", query.error !== undefined);
     if (given.kind === "error") {
       // COPY is our caller's mistake; without one no UsageError may be the server's doing.

@@ -319,3 +319,14 @@ test("GSSAPI: no print of a context shows a token", async () => {
   const context = await complete(library());
   assert.ok(!/96|0x60|6001|6002/.test(allPrints(context)), allPrints(context));
 });
+
+test("GSSAPI: a wrap and an unwrap that are under way at once do not mix", async () => {
+  const context = await complete(library());
+  const results = await Promise.all([
+    context.wrap(Uint8Array.of(1, 2, 3)),
+    context.unwrap(Uint8Array.of(9)),
+    context.wrap(Uint8Array.of(4)),
+    context.unwrap(Uint8Array.of(8, 8)),
+  ]);
+  assert.deepEqual(results.map(toHex), ["000302", "08", "05", "0909"]);
+});

@@ -178,6 +178,7 @@ export function clientConfig(config: CaseConfig = {}, traced = true): ClientConf
 export function cancelConfig(config: CaseConfig = {}, traced = true): CancelConfig {
   return {
     encryption: config.encryption ?? "plain",
+    plaintextAfterRefusal: config.plaintextAfterRefusal ?? false,
     key: new CancelKey(config.processId ?? 0x1234, octets(config.key ?? "89abcdef")),
     policy: policyOf(config),
     channel: { kind: "plain", local: config.local ?? false },

@@ -1,0 +1,113 @@
+import type { BackendMessage } from "../wire/backend.ts";
+import type { NoticeFields } from "../wire/notice.ts";
+import { asynchronousTaker } from "./asynchronous.ts";
+import { EventStream } from "./event_stream.ts";
+import type { ConnectOptions, Notification, ParameterChange } from "./options.ts";
+
+/** What an event takes besides its texts, roughly. */
+const EVENT_WEIGHT = 64;
+
+type Streams<T> = Set<EventStream<T>>;
+
+/** Everybody who wants to know what a server says of its own accord: callbacks first, then iterators. */
+export class Announcements {
+  readonly #onRoom: () => void;
+  readonly #notices: Streams<NoticeFields> = new Set();
+  readonly #notifications: Streams<Notification> = new Set();
+  readonly #changes: Streams<ParameterChange> = new Set();
+  /** Takes messages that may come at any time, and says whether it took one. */
+  readonly takes: (message: BackendMessage) => boolean;
+
+  /**
+   * @param parameters The session's run-time parameters; a change is entered here.
+   * @param options The callbacks.
+   * @param onRoom Called when listeners have taken something.
+   */
+  constructor(
+    parameters: Map<string, string>,
+    options: Pick<ConnectOptions, "onNotice" | "onNotification" | "onParameter">,
+    onRoom: () => void,
+  ) {
+    this.#onRoom = onRoom;
+    this.takes = asynchronousTaker(parameters, {
+      onNotice: (notice) => {
+        options.onNotice?.(notice);
+        push(this.#notices, notice, lengthOf(Object.values(notice)));
+      },
+      onNotification: (notification) => {
+        options.onNotification?.(notification);
+        const { channel, payload } = notification;
+        push(this.#notifications, notification, lengthOf([channel, payload]));
+      },
+      onParameter: (name, value) => {
+        options.onParameter?.(name, value);
+        push(this.#changes, { name, value }, lengthOf([name, value]));
+      },
+    });
+  }
+
+  /** Whether one of them should take what it has before more is read. */
+  isFull(): boolean {
+    return someFull(this.#notifications) || someFull(this.#notices) || someFull(this.#changes);
+  }
+
+  /** Notices from now on. */
+  notices(): EventStream<NoticeFields> {
+    return this.#open("notices", this.#notices);
+  }
+
+  /** Notifications of all channels from now on. */
+  notifications(): EventStream<Notification> {
+    return this.#open("notifications", this.#notifications);
+  }
+
+  /** Reported parameters from now on. */
+  parameterChanges(): EventStream<ParameterChange> {
+    return this.#open("parameter changes", this.#changes);
+  }
+
+  /** Adds a stream of notifications that was made elsewhere. */
+  add(stream: EventStream<Notification>): void {
+    this.#notifications.add(stream);
+  }
+
+  /** Removes it again. */
+  remove(stream: EventStream<Notification>): void {
+    this.#notifications.delete(stream);
+  }
+
+  /** Ends all iterations: with the reason why nothing will come any more, or well. */
+  end(error?: unknown): void {
+    for (const streams of [this.#notices, this.#notifications, this.#changes]) {
+      for (const stream of streams) stream.end(error);
+      streams.clear();
+    }
+  }
+
+  #open<T>(what: string, streams: Streams<T>): EventStream<T> {
+    const stream: EventStream<T> = new EventStream<T>({
+      what,
+      onRoom: this.#onRoom,
+      onClose: () => {
+        streams.delete(stream);
+      },
+    });
+    streams.add(stream);
+    return stream;
+  }
+}
+
+function push<T>(streams: Streams<T>, value: T, length: number): void {
+  for (const stream of streams) stream.push(value, length + EVENT_WEIGHT);
+}
+
+function someFull<T>(streams: Streams<T>): boolean {
+  for (const stream of streams) {
+    if (stream.full) return true;
+  }
+  return false;
+}
+
+function lengthOf(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + text.length, 0);
+}
