@@ -7,7 +7,7 @@ import { providerFailure } from "./gss_transport.ts";
 
 /**
  * What `gssencmode` comes to: as in libpq `prefer` means nothing without a provider, and nothing without credentials,
- * while `require` fails there.
+ * while `require` fails there; unlike in libpq `prefer` means nothing where `channel_binding` is required.
  *
  * @throws {ConnectionError} `gss-failed` if encryption is required and there are no credentials, with the library's words.
  * @throws {ConfigError} If the library cannot be loaded.
@@ -17,8 +17,10 @@ export async function gssMode(
   provider: GssProvider | undefined,
   signal: AbortSignal | undefined,
 ): Promise<GssMode> {
-  const { gssencmode, gsslib: library, hosts } = settings;
+  const { gssencmode, gsslib: library, hosts, channelBinding } = settings;
   if (provider === undefined || gssencmode === "disable") return "never";
+  // Channel binding is TLS's alone: libpq would encrypt by GSSAPI all the same, and then fail.
+  if (gssencmode === "prefer" && channelBinding === "require") return "never";
   if (!hosts.some(({ kind }) => kind === "tcp")) return "never";
   const clock = new Clock(signal, undefined);
   try {

@@ -140,6 +140,16 @@ test("gssencmode=disable does not even look for credentials", async () => {
   assert.deepEqual(one.server.sent(), [["StartupMessage", "Terminate"]]);
 });
 
+test("where channel binding is required prefer means no GSSAPI, which cannot be bound", async () => {
+  const one = run(async (peer) => {
+    await peer.packet();
+    await peer.send(N);
+  });
+  await rejection(one.open({ sslmode: "require", channel_binding: "require" }));
+  await one.server.done();
+  assert.deepEqual([one.gss.asked, one.server.sent()], [0, [["SSLRequest"]]]);
+});
+
 test("over a Unix socket prefer means no GSSAPI, and require is refused before dialing", async () => {
   const one = run(trust);
   await (await one.open({ host: "/run/pg" })).close();

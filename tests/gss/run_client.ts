@@ -17,17 +17,19 @@ const LIMIT_MS = 60_000;
  * Runs connects one after the other in one process.
  *
  * @param environment Added to ours: where tickets and realms are.
+ * @param permissions What Deno is given; elsewhere of no meaning.
  */
 export async function runConnects(
   task: Omit<GssTask, "connects">,
   environment: Readonly<Record<string, string>>,
   connects: readonly GssConnect[],
+  permissions: readonly string[] = ["-A"],
 ): Promise<readonly GssResult[]> {
   // Compiled tests are .js beside us, the others .ts.
   const file = import.meta.url.endsWith(".js") ? "./client.js" : "./client.ts";
   const script = fileURLToPath(new URL(file, import.meta.url));
   const flags = "Deno" in globalThis
-    ? ["run", "-A", "--no-check", "--quiet"]
+    ? ["run", ...permissions, "--no-check", "--quiet", "--no-prompt"]
     : "Bun" in globalThis
     ? []
     : ["--no-warnings"];

@@ -246,6 +246,27 @@ for (const way of waysHere()) {
   });
 }
 
+const isDeno = "Deno" in globalThis;
+/** What the client itself needs, besides Kerberos and the server. */
+const OWN = ["--allow-read", "--allow-run"];
+
+test("Deno: the README's permissions are enough, and a missing one is named", {
+  skip: skip || (!isDeno && "runs on Deno only"),
+}, async () => {
+  const realm = kdc.get();
+  const environment = realm.environment(await realm.ticket("alice"));
+  const connects = [{ target: target(full.get(), { gssencmode: "require" }) }];
+  const net = `--allow-net=127.0.0.1:${full.get().port}`;
+  const way = "deno" as const;
+  const [granted] = await runConnects({ way }, environment, connects, [...OWN, net, "--allow-ffi"]);
+  assert.equal(granted?.said, "alice", JSON.stringify(granted));
+  for (const scoped of ["", "--allow-ffi=libgssapi_krb5.so.2"]) {
+    const flags = [...OWN, net, ...(scoped === "" ? [] : [scoped])];
+    const [denied] = await runConnects({ way }, environment, connects, flags);
+    assertFailed(denied, "missing-permission", /Deno needs the permission "--allow-ffi"/);
+  }
+});
+
 interface SilentKdc {
   readonly port: number;
   asked(): boolean;
