@@ -1,4 +1,5 @@
 import { ConfigError } from "../errors.ts";
+import { callForeign, type ForeignFunctions } from "./calls.ts";
 import type { ForeignLibrary, ForeignRuntime, Signatures } from "./foreign.ts";
 import { builtin, Offload } from "./offload.ts";
 import { thisPlatform } from "./platform.ts";
@@ -6,7 +7,7 @@ import { thisPlatform } from "./platform.ts";
 /** The part of `bun:ffi` we use; kept minimal on purpose, checked against the real one in tests. */
 interface BunForeign {
   dlopen(path: string, symbols: Record<string, BunSymbol>): {
-    readonly symbols: Record<string, (...args: readonly (bigint | number)[]) => number>;
+    readonly symbols: ForeignFunctions;
   };
   ptr(octets: Uint8Array): number;
   toArrayBuffer(address: number, offset: number, length: number): ArrayBuffer;
@@ -38,12 +39,7 @@ function load(bun: BunForeign, path: string, signatures: Signatures): ForeignLib
   const offload = new Offload({ ffi: "bun:ffi", path, symbols, signatures });
   return {
     path,
-    call(name, args) {
-      const called = functions[name];
-      if (called === undefined) throw new TypeError(`"${name}" was not declared`);
-      const types = signatures[name] ?? [];
-      return called(...args.map((arg, index) => types[index] === "u32" ? Number(arg) : arg));
-    },
+    call: (name, args) => Number(callForeign(functions, signatures, name, args)),
     openThread: () => offload.open(),
     addressOf: (octets) => BigInt(bun.ptr(octets)),
     copyFrom: (address, length) =>

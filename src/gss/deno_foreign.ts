@@ -1,11 +1,12 @@
 import { ConfigError } from "../errors.ts";
+import { callForeign, type ForeignFunctions } from "./calls.ts";
 import type { ForeignLibrary, ForeignRuntime, ForeignThread, Signatures } from "./foreign.ts";
 
 /** The part of Deno we use; kept minimal on purpose, checked against the real one in tests. */
 interface DenoForeign {
   readonly build: { readonly os: string; readonly arch: string };
   dlopen(path: string, symbols: Record<string, DenoSymbol>): {
-    readonly symbols: Record<string, (...args: readonly (bigint | number)[]) => unknown>;
+    readonly symbols: ForeignFunctions;
   };
   readonly UnsafePointer: {
     of(octets: Uint8Array): unknown;
@@ -41,19 +42,16 @@ export function denoForeign(): ForeignRuntime {
 
 function load(deno: DenoForeign, path: string, signatures: Signatures): ForeignLibrary {
   const { symbols } = permitted(path, () => deno.dlopen(path, symbolsOf(signatures)));
-  const call = (name: string, args: readonly bigint[]): unknown => {
-    const symbol = symbols[name];
-    if (symbol === undefined) throw new TypeError(`"${name}" was not declared`);
-    const types = signatures[name.replace(WAITING, "")] ?? [];
-    return symbol(...args.map((arg, index) => types[index] === "u32" ? Number(arg) : arg));
-  };
+  const waiting = Object.fromEntries(
+    Object.keys(signatures).map((name) => [name, symbols[`${name}${WAITS}`]]),
+  );
   const thread: ForeignThread = {
-    call: async (name, args) => Number(await call(`${name}${WAITS}`, args)),
+    call: async (name, args) => Number(await callForeign(waiting, signatures, name, args)),
     release: () => {},
   };
   return {
     path,
-    call: (name, args) => Number(call(name, args)),
+    call: (name, args) => Number(callForeign(symbols, signatures, name, args)),
     openThread: () => thread,
     addressOf: (octets) =>
       permitted(path, () => BigInt(deno.UnsafePointer.value(deno.UnsafePointer.of(octets)))),
@@ -68,7 +66,6 @@ function load(deno: DenoForeign, path: string, signatures: Signatures): ForeignL
 
 /** Each function twice: on this thread, and, under a name of its own, on another. */
 const WAITS = "#waits";
-const WAITING = /#waits$/;
 
 function symbolsOf(signatures: Signatures): Record<string, DenoSymbol> {
   const symbols: Record<string, DenoSymbol> = {};

@@ -1,3 +1,4 @@
+import { callForeign, type ForeignFunctions } from "./calls.ts";
 import type { ForeignLibrary, ForeignRuntime, Signatures } from "./foreign.ts";
 import { builtin, Offload } from "./offload.ts";
 import { thisPlatform } from "./platform.ts";
@@ -5,7 +6,7 @@ import { thisPlatform } from "./platform.ts";
 /** The part of `node:ffi` (Node 26) we use; kept minimal on purpose, checked against the real one in tests. */
 interface NodeForeign {
   dlopen(path: string, symbols: Record<string, NodeSymbol>): {
-    readonly functions: Record<string, (...args: readonly (bigint | number)[]) => number>;
+    readonly functions: ForeignFunctions;
   };
   getRawPointer(octets: Uint8Array): bigint;
   toArrayBuffer(address: bigint, length: number): ArrayBuffer;
@@ -32,12 +33,7 @@ function load(ffi: NodeForeign, path: string, signatures: Signatures): ForeignLi
   const offload = new Offload({ ffi: "node:ffi", path, symbols, signatures });
   return {
     path,
-    call(name, args) {
-      const called = functions[name];
-      if (called === undefined) throw new TypeError(`"${name}" was not declared`);
-      const types = signatures[name] ?? [];
-      return called(...args.map((arg, index) => types[index] === "u32" ? Number(arg) : arg));
-    },
+    call: (name, args) => Number(callForeign(functions, signatures, name, args)),
     openThread: () => offload.open(),
     addressOf: (octets) => BigInt(ffi.getRawPointer(octets)),
     copyFrom: (address, length) =>
