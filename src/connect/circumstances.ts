@@ -3,10 +3,12 @@ import { tokensOf } from "./bearer.ts";
 import { abortError } from "./clock.ts";
 import type { Circumstances } from "./establish.ts";
 import { checkFirstQuery } from "./first_query.ts";
+import { gssMode } from "./gss_mode.ts";
 import { host } from "./host.ts";
 import { Memory } from "./memory.ts";
 import type { ConnectEventKind, ConnectOptions, Target } from "./options.ts";
 import { Settling } from "./settled.ts";
+import { refuseUnsupported } from "./unsupported.ts";
 
 /**
  * Brings together what stays the same over all attempts of one `connect()`.
@@ -28,12 +30,14 @@ export async function circumstancesOf(
   legacyMethods(options.allowLegacyAuth ?? []);
   if (signal?.aborted) throw abortError(signal, "settings");
   const settled = await settling.settle(options);
+  refuseUnsupported(settled.settings, options.gss !== undefined);
   if (signal?.aborted) throw abortError(signal, "settings");
   const emit = onEvent === undefined
     ? undefined
     : (event: ConnectEventKind): void => onEvent({ at: performance.now() - began, ...event });
+  const gss = await gssMode(settled.settings, options.gss, signal);
   const tokens = tokensOf(options.bearerToken, settled.settings, host);
-  return { ...settled, options, memory, tokens, emit };
+  return { ...settled, options, memory, tokens, gss, emit };
 }
 
 /**

@@ -7,7 +7,6 @@ import type { ConnectOptions, Target } from "./options.ts";
 import { PasswordFiles } from "./password_file.ts";
 import { explicitOf, gather } from "./target.ts";
 import { type TlsPolicy, tlsPolicy } from "./tls_request.ts";
-import { refuseUnsupported } from "./unsupported.ts";
 import { WatchedHost } from "./watched_host.ts";
 
 /** What is settled before anything is dialed. */
@@ -104,7 +103,6 @@ export class Settling {
     const host = new WatchedHost(this.#host);
     const gathered = await gather(explicitOf(this.#target), host);
     const settings = settingsFrom(gathered, this.#options.parameters);
-    refuseUnsupported(settings);
     const tls = usesTls(settings) ? await tlsPolicy(settings, host) : undefined;
     const adapter = await chooseAdapter(settings, tls, this.#options.adapter);
     return {

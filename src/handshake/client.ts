@@ -6,6 +6,7 @@ import { cryptPassword } from "../auth/des_crypt.ts";
 import { md5Password } from "../auth/md5.ts";
 import { ScramExchange, type ScramKeys } from "../auth/scram.ts";
 import {
+  type Encryption,
   locate,
   MessageFormatError,
   PgHandshakeError,
@@ -44,6 +45,8 @@ import {
   WrongGuess,
 } from "./early.ts";
 import { endedInsteadOfAnswer, judgeSslAnswer, surplusOctets, tlsRefused } from "./encryption.ts";
+import { endedInsteadOfGssAnswer, gssRefused, judgeGssAnswer } from "./gss_encryption.ts";
+import { beginGss, continueGss, sendToken, tokenRequest } from "./gss_exchange.ts";
 import { Outbox } from "./outbox.ts";
 import { MAX_START_OCTETS, PHASES } from "./phases.ts";
 import { prepare } from "./prepare.ts";
@@ -80,6 +83,7 @@ export class ClientHandshake implements Machine<SessionStart> {
   readonly #startupOctets: Uint8Array;
   readonly #queryOctets: Uint8Array;
   #state: State = { at: "idle" };
+  #encryption: Encryption;
   #octetsTaken = 0;
 
   /**
@@ -91,6 +95,7 @@ export class ClientHandshake implements Machine<SessionStart> {
    */
   constructor(config: ClientConfig) {
     this.#config = config;
+    this.#encryption = config.encryption;
     this.#gate = new Gate(config.policy);
     this.#outbox = new Outbox(config.traced);
     // Mistakes of our caller show here, not in the middle of a conversation.
@@ -111,6 +116,11 @@ export class ClientHandshake implements Machine<SessionStart> {
   /** How far the conversation has come, for errors of the caller's own (time, sockets). */
   get phase(): Phase {
     return phaseOf(this.#state);
+  }
+
+  /** How the connection becomes encrypted: as configured, or as it went on after `N` to GSSENCRequest. */
+  get encryption(): Encryption {
+    return this.#encryption;
   }
 
   /** Whether the first query has been sent: it may have been run, whatever became of the connection. */
@@ -134,17 +144,7 @@ export class ClientHandshake implements Machine<SessionStart> {
   start(): Step<SessionStart> {
     return this.#step(() => {
       this.#expect("start", "idle");
-      switch (this.#config.encryption) {
-        case "plain":
-          return this.#startUp(this.#config.channel);
-        case "ssl-request":
-          this.#outbox.send({ type: "SSLRequest" });
-          this.#state = { at: "await-ssl-answer" };
-          return READ;
-        case "direct-tls":
-          this.#state = { at: "await-tls" };
-          return { do: "start-tls" };
-      }
+      return this.#begin();
     });
   }
 
@@ -160,6 +160,7 @@ export class ClientHandshake implements Machine<SessionStart> {
     return this.#step(() => {
       const state = this.#expectReading("receiveEnd");
       if (state.at === "await-ssl-answer") throw endedInsteadOfAnswer();
+      if (state.at === "await-gss-answer") throw endedInsteadOfGssAnswer();
       if (state.at === "bearer-found") throw new TokenWanted(state.discovery);
       throw endedGuess(openGuess(state), endedIn(state, this.#deframer));
     });
@@ -167,6 +168,8 @@ export class ClientHandshake implements Machine<SessionStart> {
 
   secured(channel: ChannelFacts): Step<SessionStart> {
     return this.#step(() => {
+      // The answer to GSSENCRequest left nothing held, and what follows it is read by whoever encrypts.
+      if (this.#state.at === "await-gss") return this.#startUp(channel);
       this.#expect("secured", "await-tls");
       if (this.#deframer.held > 0) throw surplusOctets(this.#deframer.held, "the TLS handshake");
       return this.#startUp(channel);
@@ -184,6 +187,10 @@ export class ClientHandshake implements Machine<SessionStart> {
       }
       if (state.at === "await-token" && answer.kind === "bearer-token") {
         this.#state = sendBearer(state, answer.token, this.#outbox);
+        return this.#advance();
+      }
+      if (state.at === "await-gss-token" && answer.kind === "gss-token") {
+        this.#state = sendToken(state, answer, this.#outbox);
         return this.#advance();
       }
       throw new UsageError(
@@ -206,6 +213,25 @@ export class ClientHandshake implements Machine<SessionStart> {
       }
       this.#state = { at: "failed", error, querySent: this.querySent };
       return this.#outbox.step({ do: "fail", error });
+    }
+  }
+
+  /** Sends what begins the encryption in use. */
+  #begin(): Next<SessionStart> {
+    switch (this.#encryption) {
+      case "plain":
+        return this.#startUp(this.#config.channel);
+      case "ssl-request":
+        this.#outbox.send({ type: "SSLRequest" });
+        this.#state = { at: "await-ssl-answer" };
+        return READ;
+      case "direct-tls":
+        this.#state = { at: "await-tls" };
+        return { do: "start-tls" };
+      case "gss-request":
+        this.#outbox.send({ type: "GSSENCRequest" });
+        this.#state = { at: "await-gss-answer" };
+        return READ;
     }
   }
 
@@ -245,6 +271,7 @@ export class ClientHandshake implements Machine<SessionStart> {
         if (next !== undefined) return next;
         continue;
       }
+      if (state.at === "await-gss-answer") return this.#onGssAnswer();
       if (!isReading(state)) {
         throw new UsageError(
           `Cannot go on: the machine is at "${state.at}", where it does not read`,
@@ -291,6 +318,20 @@ export class ClientHandshake implements Machine<SessionStart> {
     return this.#startUp(this.#config.channel);
   }
 
+  #onGssAnswer(): Next<SessionStart> {
+    const answer = judgeGssAnswer(this.#deframer);
+    if (answer === undefined) return READ;
+    this.#outbox.receivedAnswer(answer, "GSSENCResponse");
+    if (answer === "G") {
+      this.#state = { at: "await-gss" };
+      return { do: "start-gss" };
+    }
+    const { afterGssRefusal } = this.#config;
+    if (afterGssRefusal === undefined) throw gssRefused();
+    this.#encryption = afterGssRefusal;
+    return this.#begin();
+  }
+
   #onMessage(state: ReadingState, message: BackendMessage): Next<SessionStart> | undefined {
     if (message.type === "ErrorResponse") {
       // Whatever it says: the server ends a connection that sent no token, and what it was made for is known.
@@ -325,6 +366,14 @@ export class ClientHandshake implements Machine<SessionStart> {
           state,
           this.#gate.admit({ method: "scram-sha-256", server: state.server }),
         );
+      case "gss-continue": {
+        if (message.type !== "AuthenticationGSSContinue") throw outOfPlace(message, state);
+        const next = continueGss(state);
+        this.#state = next;
+        return { do: "answer", request: tokenRequest(next, message.data) };
+      }
+      case "gss-complete":
+        return this.#onOk(state, this.#gate.admit(state.evidence));
       case "prepare":
         return this.#onPrepare(state, message);
     }
@@ -365,6 +414,12 @@ export class ClientHandshake implements Machine<SessionStart> {
       case "oauth":
         this.#state = { ...asked, at: "await-token" };
         return { do: "answer", request: { want: "bearer-token", method: "oauth" } };
+      case "gss":
+      case "sspi": {
+        const next = beginGss(asked, challenge.kind);
+        this.#state = next;
+        return { do: "answer", request: tokenRequest(next, undefined) };
+      }
       case "scm":
         this.#outbox.sendCredentials();
         this.#state = { ...asked, at: "await-verdict", method: "scm" };
@@ -473,9 +528,13 @@ export class ClientHandshake implements Machine<SessionStart> {
     }
   }
 
-  #expectReading(call: string): ReadingState | Extract<State, { at: "await-ssl-answer" }> {
+  #expectReading(
+    call: string,
+  ): ReadingState | Extract<State, { at: "await-ssl-answer" | "await-gss-answer" }> {
     const state = this.#state;
-    if (state.at === "await-ssl-answer" || isReading(state)) return state;
+    if (state.at === "await-ssl-answer" || state.at === "await-gss-answer" || isReading(state)) {
+      return state;
+    }
     throw new UsageError(
       `Cannot call ${call}(): the machine is at "${state.at}", where it does not read`,
     );

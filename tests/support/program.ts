@@ -91,12 +91,13 @@ export async function startIfPossible<Thing extends { stop(): Promise<void> }>(
 /**
  * The path of a program of a Debian package.
  *
+ * @param packageName Where its name is another.
  * @throws {MachineUnavailable} If it is not installed.
  */
-export function debianProgram(name: string): string {
+export function debianProgram(name: string, packageName: string = name): string {
   const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...SERVER_FOLDERS];
   const found = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
-  if (found === undefined) throw new MachineUnavailable(`needs the Debian package ${name}`);
+  if (found === undefined) throw new MachineUnavailable(`needs the Debian package ${packageName}`);
   return found;
 }
 
