@@ -78,7 +78,21 @@ export { redact } from "./src/settings/parameters.ts";
 export { resolveSettings } from "./src/settings/resolve.ts";
 export type { Settings, SettingsContext } from "./src/settings/resolve.ts";
 export type { ConnectionParameters } from "./src/settings/parse.ts";
-export type { ChannelFacts, TlsFacts, TlsVersion, Verification } from "./src/auth/channel.ts";
+export type {
+  GssContext,
+  GssContextRequest,
+  GssCredentials,
+  GssCredentialsRequest,
+  GssProvider,
+  GssStep,
+} from "./src/gss/provider.ts";
+export type {
+  ChannelFacts,
+  GssFacts,
+  TlsFacts,
+  TlsVersion,
+  Verification,
+} from "./src/auth/channel.ts";
 export type { LegacyAuth } from "./src/auth/legacy.ts";
 export { Secret } from "./src/settings/secret.ts";
 export type { Admission } from "./src/auth/gate.ts";

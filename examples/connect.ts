@@ -21,6 +21,8 @@ try {
   console.log(
     channel.kind === "plain"
       ? "channel  not encrypted"
+      : channel.kind === "gss"
+      ? `channel  GSSAPI, with ${channel.gss.service}`
       : `channel  ${channel.tls.protocol}, ${channel.tls.cipher}, verified: ${channel.tls.verified}`,
   );
   console.log(`ready    after ${report.durationMs.toFixed(1)} ms`);

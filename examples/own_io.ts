@@ -143,6 +143,7 @@ async function secretFor(request: AnswerRequest): Promise<Answer> {
   if (request.want === "password") return { kind: "password", password: octets };
   // Asked for only if the policy has `oauth`.
   if (request.want === "bearer-token") return { kind: "bearer-token", token: undefined };
+  if (request.want !== "scram-keys") throw new Error(`Cannot answer "${request.want}"`);
   const { salt, iterations } = request;
   const salted = await promisify(pbkdf2)(saslprep(octets), salt, iterations, 32, "sha256");
   return { kind: "scram-keys", keys: scramKeys(new Uint8Array(salted)) };

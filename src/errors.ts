@@ -11,8 +11,8 @@ import { printable } from "./printable.ts";
  * How far a connection had come.
  *
  * `settings` nothing was sent or resolved; `resolve` looking up a name; `dial` opening the socket;
- * `negotiate` waiting for the answer to SSLRequest; `tls` in the TLS handshake; `start-up`
- * StartupMessage sent; `authenticate` an authentication request came; `prepare` AuthenticationOk came;
+ * `negotiate` waiting for the answer to SSLRequest or GSSENCRequest; `tls` in the TLS handshake; `gss` setting
+ * up GSSAPI encryption; `start-up` StartupMessage sent; `authenticate` an authentication request came; `prepare` AuthenticationOk came;
  * `ready` ReadyForQuery came; `cancel` a cancel request of its own connection.
  */
 export type Phase =
@@ -21,6 +21,7 @@ export type Phase =
   | "dial"
   | "negotiate"
   | "tls"
+  | "gss"
   | "start-up"
   | "authenticate"
   | "prepare"
@@ -59,6 +60,8 @@ const SQLSTATE_OF: Readonly<Record<ErrorCode, string>> = {
   "certificate-untrusted": "08001",
   "certificate-name": "08001",
   "alpn-missing": "08001",
+  "gss-refused": "08004",
+  "gss-failed": "28000",
   "connection-lost": "08006",
   "session-attrs": "08004",
   "timeout": "08001",
@@ -96,6 +99,8 @@ export type ErrorCode =
   | "certificate-untrusted"
   | "certificate-name"
   | "alpn-missing"
+  | "gss-refused"
+  | "gss-failed"
   | "connection-lost"
   | "session-attrs"
   | "timeout"
@@ -103,8 +108,10 @@ export type ErrorCode =
   | "server-error"
   | "all-failed";
 
-/** How a connection becomes encrypted: not at all, by SSLRequest, or with TLS from its first octet. */
-export type Encryption = "plain" | "ssl-request" | "direct-tls";
+/**
+ * How a connection becomes encrypted: not at all, by SSLRequest, with TLS from its first octet, or by GSSENCRequest.
+ */
+export type Encryption = "plain" | "ssl-request" | "direct-tls" | "gss-request";
 
 /** One try to reach one address, as reports and errors tell it. */
 export interface AttemptReport {
@@ -264,6 +271,8 @@ export type ConnectionCode =
   | "certificate-untrusted"
   | "certificate-name"
   | "alpn-missing"
+  | "gss-refused"
+  | "gss-failed"
   | "connection-lost"
   | "session-attrs"
   | "timeout"

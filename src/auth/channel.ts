@@ -20,7 +20,17 @@ export interface TlsFacts {
   readonly serverCertificate: Uint8Array | undefined;
 }
 
+/** What the GSSAPI layer reports once its context is complete. */
+export interface GssFacts {
+  /** The service the server has proved to be, as service@host. */
+  readonly service: string;
+  /** Whether our credentials were passed on to the server. */
+  readonly delegated: boolean;
+}
+
 /** The channel octets travel over. `local` is true for Unix sockets and loopback addresses. */
 export type ChannelFacts =
   | { readonly kind: "plain"; readonly local: boolean }
-  | { readonly kind: "tls"; readonly local: boolean; readonly tls: TlsFacts };
+  | { readonly kind: "tls"; readonly local: boolean; readonly tls: TlsFacts }
+  /** Encrypted by GSSAPI, both sides authenticated. */
+  | { readonly kind: "gss"; readonly local: boolean; readonly gss: GssFacts };

@@ -6,13 +6,13 @@ import type { Binding } from "./gate_channel.ts";
 import { judgeDiscovery, type OAuthDiscovery } from "./oauth_discovery.ts";
 import type { TokenStatus } from "./oauthbearer.ts";
 import { challengeFor } from "./gate_request.ts";
-import type { Challenge, ScramChallenge } from "./gate_request.ts";
+import type { Challenge, JudgedChannel, ScramChallenge } from "./gate_request.ts";
 import type { AuthenticationRequest } from "./methods.ts";
 import { checkPolicy, forbidden, refused } from "./policy.ts";
 import type { AuthPolicy } from "./policy.ts";
 import { VerifiedServer } from "./scram.ts";
 
-export type { Challenge, OAuthChallenge, ScramChallenge } from "./gate_request.ts";
+export type { Challenge, GssChallenge, OAuthChallenge, ScramChallenge } from "./gate_request.ts";
 export type { AuthMethod } from "./methods.ts";
 export type { AuthPolicy, TlsPolicy } from "./policy.ts";
 
@@ -24,11 +24,22 @@ export type Evidence =
   | { readonly method: "crypt" }
   | { readonly method: "scm" }
   | { readonly method: "oauth" }
+  | GssEvidence
   | { readonly method: "scram-sha-256"; readonly server: VerifiedServer };
+
+/** How far a GSSAPI context has come. */
+export interface GssEvidence {
+  /** Which request was answered with it. */
+  readonly method: "gss" | "sspi";
+  /** Whether it is complete on our side. */
+  readonly complete: boolean;
+  /** Whether the server has proved itself. */
+  readonly mutual: boolean;
+}
 
 type State =
   | { readonly at: "await-channel" }
-  | { readonly at: "await-request"; readonly binding: Binding; readonly confidential: boolean }
+  | ({ readonly at: "await-request" } & JudgedChannel & { readonly gss: boolean })
   | { readonly at: "answering"; readonly challenge: Challenge; readonly binding: Binding }
   | { readonly at: "deriving"; readonly challenge: ScramChallenge; readonly binding: Binding }
   | { readonly at: "admitted" }
@@ -121,8 +132,8 @@ export class Gate {
           phase: "negotiate",
         });
     }
-    const confidential = channel.kind === "tls" || channel.local;
-    this.#state = { at: "await-request", binding, confidential };
+    const confidential = channel.kind !== "plain" || channel.local;
+    this.#state = { at: "await-request", binding, confidential, gss: channel.kind === "gss" };
   }
 
   /**
@@ -172,9 +183,13 @@ export class Gate {
     }
   }
 
-  /** Whether a channel tells who is at its end, before any exchange does: TLS verified up to the name, or this machine. */
+  /**
+   * Whether a channel tells who is at its end, before any exchange does: TLS verified up to the name, GSSAPI, whose set-up
+   * is mutual, or this machine.
+   */
   trusts(channel: ChannelFacts): boolean {
-    return channel.local || (channel.kind === "tls" && this.#policy.tls?.verify === "full");
+    return channel.local || channel.kind === "gss" ||
+      (channel.kind === "tls" && this.#policy.tls?.verify === "full");
   }
 
   /**
@@ -230,8 +245,12 @@ export class Gate {
    */
   admit(evidence: Evidence): Admission {
     const state = this.#state;
-    if (state.at === "await-request" && evidence.method === "none") return this.#admitUnasked();
+    if (state.at === "await-request" && evidence.method === "none") {
+      return this.#admitUnasked(state.gss);
+    }
     if (state.at === "answering" && state.challenge.kind === evidence.method) {
+      this.#state = { at: "refused" };
+      if ("mutual" in evidence) judgeContext(this.#policy, evidence);
       this.#state = { at: "admitted" };
       return new Admission(MAKER, evidence.method, {
         channelBound: false,
@@ -263,9 +282,11 @@ export class Gate {
     });
   }
 
-  #admitUnasked(): Admission {
+  /** A channel encrypted by GSSAPI is authentication by GSSAPI, which the server does not ask for again (libpq, check_expected_areq). */
+  #admitUnasked(overGss: boolean): Admission {
     this.#state = { at: "refused" };
-    if (this.#policy.required) {
+    const byGss = overGss && this.#policy.allowed.has("gss");
+    if (this.#policy.required && !byGss) {
       throw forbidden(this.#policy, "server did not complete authentication, it asked for none");
     }
     if (this.#policy.channelBinding === "require") {
@@ -276,10 +297,25 @@ export class Gate {
       );
     }
     this.#state = { at: "admitted" };
-    return new Admission(MAKER, "none", { channelBound: false, bindingUnavailable: false });
+    return new Admission(MAKER, byGss ? "gss" : "none", {
+      channelBound: false,
+      bindingUnavailable: false,
+    });
   }
 
   #outOfOrder(call: string): UsageError {
     return new UsageError(`Cannot call ${call}: the gate is at "${this.#state.at}"`);
   }
+}
+
+/** GSSAPI proves both sides only once its context is complete, and only if that was asked for. */
+function judgeContext(policy: AuthPolicy, evidence: GssEvidence): void {
+  if (evidence.complete && evidence.mutual) return;
+  throw refused(
+    policy,
+    "server-not-verified",
+    evidence.complete
+      ? "the GSSAPI context is complete, but the server has not proved itself (mutual authentication)"
+      : "the server accepted us in the middle of GSSAPI, it has not proved itself",
+  );
 }

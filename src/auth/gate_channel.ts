@@ -79,7 +79,7 @@ export function judgeTls(policy: AuthPolicy, facts: TlsFacts): void {
  * bind, visibly.
  */
 export function bindingOf(policy: AuthPolicy, channel: ChannelFacts): Binding {
-  if (channel.kind === "plain") return { kind: "no-tls" };
+  if (channel.kind !== "tls") return { kind: "no-tls" };
   if (policy.channelBinding === "disable") return { kind: "off" };
   const { serverCertificate: certificate, verified } = channel.tls;
   const unavailable = (why: string, cause?: unknown): Binding => {

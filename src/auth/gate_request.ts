@@ -14,6 +14,7 @@ export type Challenge =
   | { readonly kind: "password" }
   | { readonly kind: "md5"; readonly salt: Uint8Array }
   | LegacyChallenge
+  | GssChallenge
   | OAuthChallenge
   | ScramChallenge;
 
@@ -22,6 +23,13 @@ export interface OAuthChallenge {
   /** Says that it is OAUTHBEARER. */
   readonly kind: "oauth";
 }
+
+/** Answer with tokens of a GSSAPI context: Kerberos itself, or SPNEGO where SSPI asks. */
+export type GssChallenge =
+  /** Kerberos. */
+  | { readonly kind: "gss" }
+  /** Negotiated by SPNEGO. */
+  | { readonly kind: "sspi" };
 
 /** Answer with SCRAM: what a ScramExchange is made from, but for the nonce. */
 export interface ScramChallenge {
@@ -38,7 +46,7 @@ export interface ScramChallenge {
 /** What the gate knows of the channel when a request comes. */
 export interface JudgedChannel {
   readonly binding: Binding;
-  /** Whether a password in clear stays between us and the server: TLS, or this machine. */
+  /** Whether a password in clear stays between us and the server: encryption, or this machine. */
   readonly confidential: boolean;
 }
 
@@ -91,14 +99,24 @@ export function challengeFor(
         `${facts.requested} over a connection that is not encrypted`,
         { hint: "Use TLS (sslmode=require or better), or allow it with allowCleartextPassword" },
       );
+    case "AuthenticationGSSContinue":
+      throw new ProtocolError(`Cannot answer ${request.type}: no GSSAPI exchange has begun`, {
+        phase: "authenticate",
+      });
+    case "AuthenticationGSS":
+      if (policy.gssProvider === true) return { kind: "gss" };
+      break;
+    case "AuthenticationSSPI":
+      if (policy.gssProvider === true) return { kind: "sspi" };
+      break;
     default:
-      throw refused(
-        policy,
-        "auth-unsupported",
-        `${facts.requested}; ${facts.method} is not supported`,
-        { hint: facts.advice },
-      );
   }
+  throw refused(
+    policy,
+    "auth-unsupported",
+    `${facts.requested}; ${facts.method} is not supported`,
+    { hint: facts.advice },
+  );
 }
 
 /**

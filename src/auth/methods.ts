@@ -22,13 +22,18 @@ export interface MethodFacts {
    * decides.
    */
   readonly word: AuthMethod | undefined;
-  /** Whether this package can answer it; SASL depends on the mechanisms offered. */
+  /** Whether this package can answer it; SASL depends on the mechanisms offered, GSSAPI and SSPI on a provider. */
   readonly spoken: boolean;
   /** What to check when it cannot be answered. */
   readonly advice: string;
 }
 
 const SPEAKABLE = '"scram-sha-256", "md5", "password" (over TLS), "cert" or "trust"';
+
+/** Kerberos is opt-in, and without it the server's request cannot be met. */
+const GSS_ADVICE = 'Give a provider by the option "gss": denoGss() of "pg-handshake/gss/deno", ' +
+  'bunGss() of "pg-handshake/gss/bun" or nodeGss() of "pg-handshake/gss/node"; ' +
+  `or change the line of pg_hba.conf that applies ("gss" or "sspi") to ${SPEAKABLE}`;
 
 const UNKNOWN = "server requested an unknown authentication type";
 
@@ -85,23 +90,22 @@ const METHODS: Readonly<Record<AuthenticationRequest["type"], MethodFacts>> = {
     method: "GSSAPI",
     requested: "server requested GSSAPI authentication",
     word: "gss",
-    spoken: false,
-    advice: `Check the line of pg_hba.conf that applies ("gss"): this client speaks ${SPEAKABLE}`,
+    spoken: true,
+    advice: GSS_ADVICE,
   },
   AuthenticationGSSContinue: {
     method: "GSSAPI",
     requested: "server requested GSSAPI authentication",
     word: "gss",
-    spoken: false,
-    advice:
-      `Check the line of pg_hba.conf that applies ("gss" or "sspi"): this client speaks ${SPEAKABLE}`,
+    spoken: true,
+    advice: GSS_ADVICE,
   },
   AuthenticationSSPI: {
     method: "SSPI",
     requested: "server requested SSPI authentication",
     word: "sspi",
-    spoken: false,
-    advice: `Check the line of pg_hba.conf that applies ("sspi"): this client speaks ${SPEAKABLE}`,
+    spoken: true,
+    advice: GSS_ADVICE,
   },
   AuthenticationSASL: {
     method: "SASL",

@@ -25,7 +25,7 @@
 export { decodeBase64, encodeBase64 } from "./base64.ts";
 export { readCertificate } from "./certificate.ts";
 export type { Certificate } from "./certificate.ts";
-export type { ChannelFacts, TlsFacts, TlsVersion, Verification } from "./channel.ts";
+export type { ChannelFacts, GssFacts, TlsFacts, TlsVersion, Verification } from "./channel.ts";
 export { tlsServerEndPoint } from "./channel_binding.ts";
 export { cryptPassword } from "./des_crypt.ts";
 export { equalOctets } from "./constant_time.ts";
@@ -34,6 +34,8 @@ export type {
   AuthPolicy,
   Challenge,
   Evidence,
+  GssChallenge,
+  GssEvidence,
   OAuthChallenge,
   ScramChallenge,
   TlsPolicy,

@@ -43,6 +43,8 @@ export interface AuthPolicy {
   readonly kernelCredentials?: boolean;
   /** What TLS must prove; undefined if TLS is not used by policy. */
   readonly tls: TlsPolicy | undefined;
+  /** Whether there is a GSSAPI provider to answer with; without it nobody can. */
+  readonly gssProvider?: boolean;
   /** The server as the user knows it, for messages. */
   readonly serverName: string;
 }

@@ -10,6 +10,9 @@ export interface BridgeOptions extends
   Pick<
     ConnectOptions,
     | "password"
+    | "bearerToken"
+    | "gss"
+    | "allowLegacyAuth"
     | "allowCleartextPassword"
     | "maxScramIterations"
     | "minScramIterations"

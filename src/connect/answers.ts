@@ -59,7 +59,7 @@ export class Answerer {
    * @throws {PolicyError} `password-missing` if there is none, `password-unavailable` if the callback failed.
    * @throws {ConnectionError} If a bound of the clock is reached meanwhile.
    */
-  async answer(request: AnswerRequest): Promise<Answer> {
+  async answer(request: Exclude<AnswerRequest, { want: "gss-token" }>): Promise<Answer> {
     if (request.want === "bearer-token") {
       const { tokens, context } = this.#sources;
       return { kind: "bearer-token", token: await tokens.give(context, this.#clock) };

@@ -5,6 +5,7 @@ import { bringCancel, CANCEL_TIMEOUT_MS } from "./cancel_over.ts";
 import { circumstancesOnce } from "./circumstances.ts";
 import type { Clock } from "./clock.ts";
 import { addressesOf, type Circumstances, type Failure, type Route } from "./establish.ts";
+import { gssSetup } from "./gss_answers.ts";
 import { type Arrival, Journey } from "./journey.ts";
 import type { ConnectOptions, Target } from "./options.ts";
 import { outcomeOf } from "./outcome.ts";
@@ -13,7 +14,7 @@ import { tlsRequestFor } from "./tls_request.ts";
 
 /** Whose query to cancel, and where. */
 export interface CancelOptions
-  extends Pick<ConnectOptions, "signal" | "resolve" | "adapter" | "onEvent"> {
+  extends Pick<ConnectOptions, "signal" | "resolve" | "adapter" | "gss" | "onEvent"> {
   /** The server, as for `connect()`; one host, as only the server of the session knows it. */
   readonly target?: Target;
   /** The process ID of BackendKeyData, as `pg_backend_pid()` tells it; a signed 32-bit integer behind poolers. */
@@ -92,7 +93,7 @@ async function attempt(
 }
 
 function routeOf(target: AttemptTarget, circumstances: Circumstances): Route {
-  const { settings, tls, adapter } = circumstances;
+  const { settings, tls, adapter, options } = circumstances;
   const { encryption, host } = target;
   const [address] = addressesOf(target, false);
   if (address === undefined) throw new TypeError("An attempt without an address was planned");
@@ -102,6 +103,7 @@ function routeOf(target: AttemptTarget, circumstances: Circumstances): Route {
     tls: encryption === "plain" || tls === undefined
       ? undefined
       : tlsRequestFor(tls, host, settings),
+    gss: gssSetup(target, settings, options.gss),
     policy: policyFor(target, circumstances),
     adapter,
   };

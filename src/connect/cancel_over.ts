@@ -4,6 +4,7 @@ import { UsageError } from "../errors.ts";
 import { Clock } from "./clock.ts";
 import { drive } from "./drive.ts";
 import type { Circumstances, Route } from "./establish.ts";
+import { startGss } from "./start_gss.ts";
 
 /** How long a cancel may take if nothing else bounds it: it must not outlive the patience of whoever cancels. */
 export const CANCEL_TIMEOUT_MS = 10_000;
@@ -56,10 +57,10 @@ export async function bringCancel(
     readonly emit: Circumstances["emit"];
   },
 ): Promise<void> {
-  const { address, adapter, encryption, policy, tls } = route;
+  const { address, adapter, encryption, policy, tls, gss } = route;
   const { clock, emit, plaintextAfterRefusal } = options;
   try {
-    const transport = await adapter.dial(address, clock.signal);
+    let transport = await adapter.dial(address, clock.signal);
     try {
       const machine = new CancelHandshake({
         encryption,
@@ -73,6 +74,12 @@ export async function bringCancel(
         tls,
         clock,
         phase: () => machine.phase,
+        startGss: async (plain) => {
+          if (gss === undefined) throw new TypeError("A cancel with GSSAPI has no provider");
+          const secured = await startGss(plain, gss, clock);
+          transport = secured.transport;
+          return secured;
+        },
         answer: (request) => {
           throw new UsageError(`Cannot answer "${request.want}": a cancel asks for nothing`);
         },

@@ -3,6 +3,7 @@ import { tokensOf } from "./bearer.ts";
 import { abortError } from "./clock.ts";
 import type { Circumstances } from "./establish.ts";
 import { checkFirstQuery } from "./first_query.ts";
+import { gssMode } from "./gss_mode.ts";
 import { host } from "./host.ts";
 import { Memory } from "./memory.ts";
 import type { ConnectEventKind, ConnectOptions, Target } from "./options.ts";
@@ -32,8 +33,11 @@ export async function circumstancesOf(
   const emit = onEvent === undefined
     ? undefined
     : (event: ConnectEventKind): void => onEvent({ at: performance.now() - began, ...event });
+  const gss = options.gss === undefined
+    ? "never"
+    : await gssMode(settled.settings, options.gss, signal);
   const tokens = tokensOf(options.bearerToken, settled.settings, host);
-  return { ...settled, options, memory, tokens, emit };
+  return { ...settled, options, memory, tokens, gss, emit };
 }
 
 /**

@@ -89,13 +89,15 @@ function whatWasAwaited(phase: Phase): string {
     case "dial":
       return "Nothing answers at that address: check host, port and firewall";
     case "negotiate":
-      return "The socket is open, but SSLRequest got no answer: check that PostgreSQL listens there";
+      return "The socket is open, but SSLRequest or GSSENCRequest got no answer: check that PostgreSQL listens there";
     case "tls":
       return "The TLS handshake did not end: a server up to 16, or a pooler, hangs in direct TLS";
+    case "gss":
+      return "GSSAPI encryption was not set up: the KDC may not answer, or the server's token does not come";
     case "start-up":
       return "StartupMessage got no answer: the server may be overloaded, or be no PostgreSQL";
     case "authenticate":
-      return "Authentication did not end: a password callback, its key derivation or the server takes too long";
+      return "Authentication did not end: a password callback, a KDC, its key derivation or the server takes too long";
     case "prepare":
       return "Authentication is done, but the server does not become ready: a login trigger may hang";
     case "ready":

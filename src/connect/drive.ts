@@ -1,9 +1,20 @@
 import type { ChannelFacts } from "../auth/channel.ts";
 import { wipeScramKeys } from "../auth/scram_keys.ts";
-import { ConnectionError, PgHandshakeError, type Phase } from "../errors.ts";
+import {
+  ConnectionError,
+  type ErrorCode,
+  locate,
+  PgHandshakeError,
+  type Phase,
+  ProtocolError,
+} from "../errors.ts";
 import type { Answer, AnswerRequest, HandshakeEvent, Machine, Step } from "../handshake/step.ts";
 import type { TlsRequest, Transport } from "../transport/transport.ts";
 import type { Clock } from "./clock.ts";
+import type { GssSecured } from "./start_gss.ts";
+
+/** What a transport fails with that does not know how far the conversation has come. */
+const OF_THE_TRANSPORT: ReadonlySet<ErrorCode> = new Set(["connection-lost", "gss-failed"]);
 
 /** What a drive needs besides machine and transport. */
 export interface DriveOptions {
@@ -11,6 +22,8 @@ export interface DriveOptions {
   readonly clock: Clock;
   /** How far the machine has come, for errors of the socket. */
   phase(): Phase;
+  /** Sets GSSAPI encryption up; gives the encrypted transport and its facts. */
+  startGss(transport: Transport): Promise<GssSecured>;
   /** Fills what the machine asks for. */
   answer(request: AnswerRequest): Promise<Answer>;
   /** Takes what the machine reports. */
@@ -20,16 +33,17 @@ export interface DriveOptions {
 }
 
 /**
- * Runs a machine over a transport until it finishes or fails. The one place where protocol and sockets meet.
+ * Runs a machine over a transport until it finishes or fails; from `start-gss` on over the encrypted one. The one place where protocol and sockets meet.
  *
  * @throws {PgHandshakeError} What the machine failed with, what the socket failed with, or the clock's error.
  */
 export async function drive<Result>(
   machine: Machine<Result>,
-  transport: Transport,
+  plain: Transport,
   options: DriveOptions,
 ): Promise<Result> {
   const { clock } = options;
+  let transport = plain;
   const release = (): void => transport.close();
   clock.signal.addEventListener("abort", release);
   try {
@@ -46,6 +60,13 @@ export async function drive<Result>(
         case "start-tls":
           step = machine.secured(await startTls(transport, options));
           break;
+        case "start-gss": {
+          const secured = await options.startGss(transport);
+          transport = secured.transport;
+          options.report({ type: "secured", channel: secured.channel });
+          step = machine.secured(secured.channel);
+          break;
+        }
         case "answer":
           step = answered(machine, await options.answer(next.request));
           break;
@@ -58,9 +79,11 @@ export async function drive<Result>(
   } catch (error) {
     // Whatever broke when the clock closed the socket, the clock is the reason.
     if (clock.signal.aborted) throw clock.error(options.phase());
-    if (error instanceof ConnectionError && error.code === "connection-lost") {
+    if (error instanceof ConnectionError && OF_THE_TRANSPORT.has(error.code)) {
       throw located(error, options.phase());
     }
+    // A packet that is none, of an encrypted stream; the machine's own errors are located already.
+    if (error instanceof ProtocolError) locate(error, options.phase());
     throw error;
   } finally {
     clock.signal.removeEventListener("abort", release);
@@ -75,6 +98,7 @@ function answered<Result>(machine: Machine<Result>, answer: Answer): Step<Result
     if (answer.kind === "password") answer.password.fill(0);
     if (answer.kind === "bearer-token") answer.token?.fill(0);
     if (answer.kind === "scram-keys") wipeScramKeys(answer.keys);
+    if (answer.kind === "gss-token") answer.token.fill(0);
   }
 }
 

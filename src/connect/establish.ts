@@ -5,9 +5,10 @@ import { ClientHandshake } from "../handshake/client.ts";
 import type { SessionStart } from "../handshake/client_state.ts";
 import { TokenWanted } from "../handshake/token_wanted.ts";
 import { type ExpectedRequest, WrongGuess } from "../handshake/early.ts";
+import type { Answer, AnswerRequest } from "../handshake/step.ts";
 import { ServerError } from "../handshake/server_error.ts";
 import type { AttemptTarget } from "../plan/attempts.ts";
-import type { Outcome } from "../plan/moves.ts";
+import type { GssMode, Outcome } from "../plan/moves.ts";
 import { socketPath } from "../settings/hosts.ts";
 import type { Adapter, Address, TlsRequest, Transport } from "../transport/transport.ts";
 import { socketOptionsOf } from "./adapters.ts";
@@ -19,12 +20,14 @@ import { dial, type DialFailure, type DialResult } from "./dial.ts";
 import { drive } from "./drive.ts";
 import type { EndpointName } from "./endpoints.ts";
 import { earlyQueryOf } from "./first_query.ts";
+import { GssAnswerer, gssSetup } from "./gss_answers.ts";
 import type { Memory } from "./memory.ts";
 import type { ConnectEventKind, ConnectOptions } from "./options.ts";
 import { outcomeOf } from "./outcome.ts";
-import { policyFor, proved } from "./policy.ts";
+import { mayUseTls, policyFor, proved } from "./policy.ts";
 import { checkSession } from "./session_check.ts";
 import type { Settled } from "./settled.ts";
+import { type GssSetup, startGss } from "./start_gss.ts";
 import { tlsRequestFor } from "./tls_request.ts";
 
 /** Everything that stays the same over all attempts of one `connect()`. */
@@ -34,6 +37,8 @@ export interface Circumstances extends Settled {
   readonly memory: Memory;
   /** Where bearer tokens come from. */
   readonly tokens: BearerTokens;
+  /** Whether attempts begin with GSSENCRequest. */
+  readonly gss: GssMode;
   /** Takes events; undefined if nobody listens. */
   readonly emit: ((event: ConnectEventKind) => void) | undefined;
 }
@@ -43,6 +48,8 @@ export interface Route {
   readonly address: Address;
   readonly encryption: Encryption;
   readonly tls: TlsRequest | undefined;
+  /** How GSSAPI encryption is set up; undefined if the session has none. */
+  readonly gss: GssSetup | undefined;
   readonly policy: AuthPolicy;
   readonly adapter: Adapter;
 }
@@ -107,6 +114,7 @@ class Attempt {
   readonly #clock: Clock;
   readonly #answerer: Answerer;
   readonly #place: TokenPlace;
+  readonly #gss: GssAnswerer;
   #transport: Transport | undefined;
   #address: Address | undefined;
   #racing = false;
@@ -114,6 +122,8 @@ class Attempt {
   #machine: ClientHandshake | undefined;
   #credentialsSent = false;
   #tlsInUse = false;
+  #gssInUse = false;
+  #gssRefused = false;
 
   constructor(target: AttemptTarget, circumstances: Circumstances, clock: Clock) {
     this.#target = target;
@@ -135,6 +145,7 @@ class Attempt {
       fromFile: () => passwordFiles.find(target.host, settings),
       keys: memory.keys,
     }, clock);
+    this.#gss = new GssAnswerer(options.gss, settings, target.host, clock);
   }
 
   async run(): Promise<Established> {
@@ -146,17 +157,20 @@ class Attempt {
     const policy = policyFor(this.#target, this.#circumstances);
     const tls = this.#tlsRequest();
     const start = await this.#startUp(transport, policy, tls);
+    this.#gss.dispose();
+    // The encrypted one, where GSSAPI encrypts.
+    const open = this.#transport;
     memory.endpoints.learn(this.#endpoint(address), start);
-    const checked = await checkSession(transport, start, this.#target.wants, {
+    const checked = await checkSession(open, start, this.#target.wants, {
       clock: this.#clock,
       options,
       emit,
     });
     const encryption = routeEncryption(this.#target, start);
     return {
-      transport,
+      transport: open,
       start: { ...checked, channel: proved(start.channel, policy) },
-      route: { address, encryption, tls, policy, adapter },
+      route: { address, encryption, tls, policy, adapter, gss: this.#gssSetup() },
       keysReused: this.#answerer.keysReused,
       undialed: this.#undialed,
     };
@@ -165,6 +179,7 @@ class Attempt {
   /** Releases what is open. */
   abandon(): void {
     this.#transport?.close();
+    this.#gss.dispose();
   }
 
   /** With the socket closed, gets the token for the next connection; what keeps it away is the error then. */
@@ -185,6 +200,8 @@ class Attempt {
     const sawAuthRequest = this.#credentialsSent || error.phase === "authenticate";
     const outcome = outcomeOf(error, {
       tlsInUse: this.#tlsInUse,
+      gssInUse: this.#gssInUse,
+      gssRefused: this.#gssRefused,
       credentialsSent: this.#credentialsSent,
       sawAuthRequest,
       statementSent: this.#machine?.querySent ?? false,
@@ -256,9 +273,8 @@ class Attempt {
 
   #tlsRequest(): TlsRequest | undefined {
     const { tls, settings } = this.#circumstances;
-    const { encryption, host } = this.#target;
-    if (encryption === "plain" || tls === undefined) return undefined;
-    const request = tlsRequestFor(tls, host, settings);
+    if (tls === undefined || !mayUseTls(this.#target)) return undefined;
+    const request = tlsRequestFor(tls, this.#target.host, settings);
     return this.#knowsX25519() ? { ...request, firstCurve: "X25519" } : request;
   }
 
@@ -269,16 +285,23 @@ class Attempt {
     return version !== undefined && version >= FIRST_WITH_X25519;
   }
 
+  #gssSetup(): GssSetup | undefined {
+    const { options, settings } = this.#circumstances;
+    return gssSetup(this.#target, settings, options.gss);
+  }
+
   async #startUp(
     transport: Transport,
     policy: AuthPolicy,
     tls: TlsRequest | undefined,
   ): Promise<SessionStart> {
     const { settings, options, emit } = this.#circumstances;
-    const { encryption, plaintextAfterRefusal, withoutApplicationName } = this.#target;
+    const { encryption, plaintextAfterRefusal, afterGssRefusal, withoutApplicationName } =
+      this.#target;
     const machine = new ClientHandshake({
       encryption,
       plaintextAfterRefusal,
+      afterGssRefusal,
       startup: withoutApplicationName
         ? settings.startup.filter(([name]) => name !== "application_name")
         : settings.startup,
@@ -293,34 +316,63 @@ class Attempt {
       firstQuery: this.#target.wants === "any" ? earlyQueryOf(options.firstQuery) : undefined,
     });
     this.#machine = machine;
-    return await drive(machine, transport, {
-      tls,
-      clock: this.#clock,
-      phase: () => machine.phase,
-      answer: async (request) => {
-        emit?.(
-          request.want === "bearer-token"
-            ? { type: "token-requested", discovered: this.#target.withToken }
-            : { type: "password-requested", method: request.method },
-        );
-        const answer = await this.#answerer.answer(request);
-        // A question for the source of tokens gives nothing away.
-        this.#credentialsSent = answer.kind !== "bearer-token" || answer.token !== undefined;
-        return answer;
-      },
-      report: (event) => {
-        if (event.type === "secured") {
-          this.#tlsInUse = true;
-          emit?.(event);
-        } else deliver(event, options, emit);
-      },
-    });
+    try {
+      return await drive(machine, transport, {
+        tls,
+        clock: this.#clock,
+        phase: () => machine.phase,
+        startGss: async (plain) => {
+          const setup = this.#gssSetup();
+          if (setup === undefined) throw new TypeError("A plan with GSSAPI has no provider");
+          const secured = await startGss(plain, setup, this.#clock);
+          this.#transport = secured.transport;
+          return secured;
+        },
+        answer: (request) => this.#answer(request),
+        report: (event) => {
+          if (event.type === "secured") {
+            this.#tlsInUse = event.channel.kind === "tls";
+            this.#gssInUse = event.channel.kind === "gss";
+            emit?.(event);
+          } else deliver(event, options, emit);
+        },
+      });
+    } finally {
+      this.#gssRefused = machine.encryption !== encryption;
+    }
+  }
+
+  async #answer(request: AnswerRequest): Promise<Answer> {
+    const { emit, settings } = this.#circumstances;
+    let answer: Answer;
+    if (request.want === "gss-token") {
+      const service = `${settings.krbsrvname}@${this.#target.host.host}`;
+      emit?.({ type: "gss-requested", method: request.method, service });
+      answer = await this.#gss.answer(request);
+    } else {
+      emit?.(
+        request.want === "bearer-token"
+          ? { type: "token-requested", discovered: this.#target.withToken }
+          : { type: "password-requested", method: request.method },
+      );
+      answer = await this.#answerer.answer(request);
+    }
+    // A question for the source of tokens gives nothing away.
+    this.#credentialsSent = answer.kind !== "bearer-token" || answer.token !== undefined;
+    return answer;
   }
 }
 
-/** A session that went on in plaintext after `N` is cancelled in plaintext too. */
+/** A session that went on otherwise after `N` is cancelled as it went on. */
 function routeEncryption(target: AttemptTarget, start: SessionStart): Encryption {
-  return start.channel.kind === "plain" ? "plain" : target.encryption;
+  switch (start.channel.kind) {
+    case "plain":
+      return "plain";
+    case "gss":
+      return "gss-request";
+    case "tls":
+      return target.encryption === "direct-tls" ? "direct-tls" : "ssl-request";
+  }
 }
 
 /** The server did not take our keys, or did not prove that it knows them. */

@@ -45,10 +45,11 @@ export class Journey<Success extends Arrival> {
    */
   constructor(circumstances: Circumstances, attempting: Attempting<Success>) {
     this.#attempting = attempting;
-    const { settings, options } = circumstances;
+    const { settings, options, gss } = circumstances;
     this.#circumstances = circumstances;
     this.#plan = new ConnectionPlan({
       ...settings,
+      gss,
       chance: settings.loadBalanceHosts === "random" ? randomBelow : undefined,
       sendsApplicationName: settings.startup.some(([name]) => name === "application_name"),
     });

@@ -1,4 +1,5 @@
 import type { HandshakeEvent } from "../handshake/step.ts";
+import type { GssProvider } from "../gss/provider.ts";
 import type { AttemptReport, PgHandshakeError } from "../errors.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
 import type { LegacyAuth } from "../auth/legacy.ts";
@@ -120,6 +121,12 @@ export type ConnectEventKind =
   | { readonly type: "password-requested"; readonly method: PasswordContext["method"] }
   /** `discovered`: whether the server has been asked where tokens come from. */
   | { readonly type: "token-requested"; readonly discovered: boolean }
+  /** GSSAPI makes a token for this service. */
+  | {
+    readonly type: "gss-requested";
+    readonly method: "gss" | "sspi";
+    readonly service: string;
+  }
   | { readonly type: "failed"; readonly error: PgHandshakeError }
   | { readonly type: "ready" }
   | Extract<HandshakeEvent, { type: "message" }>;
@@ -169,6 +176,12 @@ export interface ConnectOptions {
    * unless given: libpq tries one after the other. There is never more than one session.
    */
   readonly addressRacing?: boolean;
+  /**
+   * Kerberos, for AuthenticationGSS, AuthenticationSSPI and GSSAPI encryption: `denoGss()` of `./gss/deno`, `bunGss()` of
+   * `./gss/bun`, `nodeGss()` of `./gss/node`, or a provider of your own. Without it the server's request is refused, and
+   * `gssencmode=prefer` means no encryption by GSSAPI.
+   */
+  readonly gss?: GssProvider;
   /** Looks names up in place of the runtime's resolver: IP addresses in the order to try them. */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
   /** Opens the sockets in place of the runtime's own adapters. */

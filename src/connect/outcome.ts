@@ -6,7 +6,15 @@ import type { Outcome } from "../plan/moves.ts";
 /** What the plan must know of an attempt that failed. */
 export function outcomeOf(
   error: PgHandshakeError,
-  facts: Pick<Outcome, "tlsInUse" | "credentialsSent" | "sawAuthRequest" | "statementSent">,
+  facts: Pick<
+    Outcome,
+    | "tlsInUse"
+    | "gssInUse"
+    | "gssRefused"
+    | "credentialsSent"
+    | "sawAuthRequest"
+    | "statementSent"
+  >,
 ): Outcome {
   const known = { phase: error.phase, ...facts };
   if (error instanceof TokenWanted) return { ...known, error: "token-wanted" };
@@ -29,6 +37,11 @@ export function outcomeOf(
       return { ...known, error: facts.tlsInUse ? "closed" : "tls-failed" };
     case "connection-lost":
       return { ...known, error: "closed" };
+    case "gss-refused":
+      return { ...known, error: "gss-refused" };
+    case "gss-failed":
+      // In authentication it is an end like any other: no channel makes up for a missing ticket.
+      return { ...known, error: error.phase === "gss" ? "gss-failed" : "other" };
     case "session-attrs":
       return { ...known, error: "session-attrs" };
     // `tls-refused` among them: under prefer `N` goes on on the same socket, so what ends here is an error in place of

@@ -20,7 +20,8 @@ export function policyFor(target: AttemptTarget, circumstances: Circumstances): 
     allowCleartextPassword: options.allowCleartextPassword ?? false,
     maxScramIterations: options.maxScramIterations ?? DEFAULT_MAX_SCRAM_ITERATIONS,
     minScramIterations: options.minScramIterations ?? 1,
-    tls: tls === undefined || target.encryption === "plain" ? undefined : {
+    gssProvider: options.gss !== undefined,
+    tls: tls === undefined || !mayUseTls(target) ? undefined : {
       verify: tls.verify,
       host: target.host.host,
       requireAlpn: target.encryption === "direct-tls",
@@ -30,6 +31,13 @@ export function policyFor(target: AttemptTarget, circumstances: Circumstances): 
     kernelCredentials: target.host.kind === "unix" && isLinux,
     serverName: target.host.host,
   };
+}
+
+/** Whether an attempt may come to TLS: after `N` to GSSENCRequest, too. */
+export function mayUseTls(target: AttemptTarget): boolean {
+  const { encryption, afterGssRefusal } = target;
+  return encryption === "ssl-request" || encryption === "direct-tls" ||
+    (encryption === "gss-request" && afterGssRefusal === "ssl-request");
 }
 
 /** The transport verified the chain, the gate the name: together that is `full`. */

@@ -58,16 +58,17 @@ export class Settling {
   /**
    * What is settled for one connection.
    *
-   * @param options Its own run-time parameters and adapter, where it has some.
+   * @param options Its own run-time parameters, adapter and GSSAPI provider, where it has some.
    * @throws {ConfigError} The settings are wrong, or cannot be honoured here.
    */
-  async settle(options: Pick<ConnectOptions, "parameters" | "adapter">): Promise<Settled> {
+  async settle(options: Pick<ConnectOptions, "parameters" | "adapter" | "gss">): Promise<Settled> {
     const { gathered, own } = await this.#current();
     const { parameters, adapter } = options;
     // Nothing else depends on them; hosts stay the same objects, by which others keep what they made of them.
     const settings = parameters === this.#options.parameters
       ? own.settings
       : { ...own.settings, startup: settingsFrom(gathered, parameters).startup };
+    refuseUnsupported(settings, options.gss !== undefined);
     return {
       ...own,
       settings,
@@ -104,7 +105,6 @@ export class Settling {
     const host = new WatchedHost(this.#host);
     const gathered = await gather(explicitOf(this.#target), host);
     const settings = settingsFrom(gathered, this.#options.parameters);
-    refuseUnsupported(settings);
     const tls = usesTls(settings) ? await tlsPolicy(settings, host) : undefined;
     const adapter = await chooseAdapter(settings, tls, this.#options.adapter);
     return {

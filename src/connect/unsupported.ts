@@ -6,14 +6,31 @@ import type { Settings } from "../settings/resolve.ts";
 interface Unsupported {
   readonly keyword: Keyword;
   readonly because: string;
-  matters(settings: Settings): boolean;
+  /** `gss` says whether there is a GSSAPI provider. */
+  matters(settings: Settings, gss: boolean): boolean;
 }
+
+const GIVE_ONE = 'give one by the option "gss": denoGss() of "pg-handshake/gss/deno", ' +
+  'bunGss() of "pg-handshake/gss/bun" or nodeGss() of "pg-handshake/gss/node"';
 
 const UNSUPPORTED: readonly Unsupported[] = [
   {
     keyword: "gssencmode",
-    because: "there is no GSSAPI provider",
-    matters: ({ gssencmode }) => gssencmode === "require",
+    because: `there is no GSSAPI provider; ${GIVE_ONE}`,
+    matters: ({ gssencmode }, gss) => gssencmode === "require" && !gss,
+  },
+  {
+    keyword: "gssencmode",
+    because: "GSSAPI encryption required but it is not supported over a local socket",
+    matters: ({ gssencmode, hosts }) =>
+      gssencmode === "require" && hosts.some(({ kind }) => kind === "unix"),
+  },
+  {
+    keyword: "require_auth",
+    because: `it allows nothing but GSSAPI, and there is no provider; ${GIVE_ONE}`,
+    matters: ({ requireAuth }, gss) =>
+      !gss && requireAuth.required &&
+      [...requireAuth.allowed].every((word) => word === "gss" || word === "sspi"),
   },
   {
     keyword: "requirepeer",
@@ -38,9 +55,9 @@ const UNSUPPORTED: readonly Unsupported[] = [
  *
  * @throws {ConfigError} `unsupported-setting`, naming the keyword.
  */
-export function refuseUnsupported(settings: Settings): void {
+export function refuseUnsupported(settings: Settings, gss: boolean): void {
   const found = UNSUPPORTED.find(({ keyword, matters }) =>
-    settings.explicit.has(keyword) && matters(settings)
+    settings.explicit.has(keyword) && matters(settings, gss)
   );
   if (found === undefined) return;
   throw new ConfigError(`Cannot honour "${found.keyword}": ${found.because}`, {

@@ -11,6 +11,7 @@ import {
 import { Deframer } from "../wire/deframer.ts";
 import type { CancelKey } from "./cancel_key.ts";
 import { endedInsteadOfAnswer, judgeSslAnswer, surplusOctets, tlsRefused } from "./encryption.ts";
+import { endedInsteadOfGssAnswer, gssRefused, judgeGssAnswer } from "./gss_encryption.ts";
 import { Outbox } from "./outbox.ts";
 import type { Answer, Machine, Next, Step } from "./step.ts";
 
@@ -34,6 +35,8 @@ type State =
   | { readonly at: "idle" }
   | { readonly at: "await-ssl-answer" }
   | { readonly at: "await-tls" }
+  | { readonly at: "await-gss-answer" }
+  | { readonly at: "await-gss" }
   | { readonly at: "await-end" }
   | { readonly at: "finished" }
   | { readonly at: "failed"; readonly error: PgHandshakeError };
@@ -79,12 +82,16 @@ export class CancelHandshake implements Machine<undefined> {
         case "direct-tls":
           this.#state = { at: "await-tls" };
           return { do: "start-tls" };
+        case "gss-request":
+          this.#outbox.send({ type: "GSSENCRequest" });
+          this.#state = { at: "await-gss-answer" };
+          return READ;
       }
     });
   }
 
   receive(octets: Uint8Array): Step<undefined> {
-    return this.#step("receive", ["await-ssl-answer", "await-end"], () => {
+    return this.#step("receive", ["await-ssl-answer", "await-gss-answer", "await-end"], () => {
       if (octets.length === 0) return READ;
       if (this.#state.at === "await-end") {
         throw new ProtocolError(
@@ -93,6 +100,7 @@ export class CancelHandshake implements Machine<undefined> {
         );
       }
       this.#deframer.push(octets);
+      if (this.#state.at === "await-gss-answer") return this.#onGssAnswer();
       const answer = judgeSslAnswer(this.#deframer);
       if (answer === undefined) return READ;
       this.#outbox.receivedAnswer(answer);
@@ -106,15 +114,16 @@ export class CancelHandshake implements Machine<undefined> {
   }
 
   receiveEnd(): Step<undefined> {
-    return this.#step("receiveEnd", ["await-ssl-answer", "await-end"], () => {
+    return this.#step("receiveEnd", ["await-ssl-answer", "await-gss-answer", "await-end"], () => {
       if (this.#state.at === "await-ssl-answer") throw endedInsteadOfAnswer();
+      if (this.#state.at === "await-gss-answer") throw endedInsteadOfGssAnswer();
       this.#state = { at: "finished" };
       return { do: "finish", result: undefined };
     });
   }
 
   secured(channel: ChannelFacts): Step<undefined> {
-    return this.#step("secured", ["await-tls"], () => {
+    return this.#step("secured", ["await-tls", "await-gss"], () => {
       if (this.#deframer.held > 0) throw surplusOctets(this.#deframer.held, "the TLS handshake");
       return this.#request(channel);
     });
@@ -126,6 +135,15 @@ export class CancelHandshake implements Machine<undefined> {
         `Cannot take an answer of kind "${answer.kind}": a cancel asks for none`,
       );
     });
+  }
+
+  #onGssAnswer(): Next<undefined> {
+    const answer = judgeGssAnswer(this.#deframer);
+    if (answer === undefined) return READ;
+    this.#outbox.receivedAnswer(answer, "GSSENCResponse");
+    if (answer === "N") throw gssRefused();
+    this.#state = { at: "await-gss" };
+    return { do: "start-gss" };
   }
 
   #request(channel: ChannelFacts): Next<undefined> {
@@ -169,9 +187,12 @@ function phaseOf(state: State): Phase {
   switch (state.at) {
     case "idle":
     case "await-ssl-answer":
+    case "await-gss-answer":
       return "negotiate";
     case "await-tls":
       return "tls";
+    case "await-gss":
+      return "gss";
     case "await-end":
     case "finished":
       return "cancel";

@@ -1,16 +1,11 @@
-import { Gate } from "../auth/gate.ts";
-import type { Admission } from "../auth/gate.ts";
-import type { AuthenticationMessage } from "../wire/authentication.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
-import { cryptPassword } from "../auth/des_crypt.ts";
-import { md5Password } from "../auth/md5.ts";
-import { ScramExchange, type ScramKeys } from "../auth/scram.ts";
+import { Gate } from "../auth/gate.ts";
 import {
+  type Encryption,
   locate,
   MessageFormatError,
   PgHandshakeError,
   type Phase,
-  PolicyError,
   ProtocolError,
   UsageError,
 } from "../errors.ts";
@@ -19,35 +14,29 @@ import { isBackendType } from "../wire/codes.ts";
 import { Deframer, type Frame } from "../wire/deframer.ts";
 import { encodeFrontend } from "../wire/frontend.ts";
 import type { StartupMessage } from "../wire/startup.ts";
-import { encodeText } from "../wire/text.ts";
-import { onTokenStatus, sendBearer } from "./bearer.ts";
+import {
+  type AuthenticationMeans,
+  onAnswer,
+  onAuthentication,
+  withQuery as withHeldQuery,
+} from "./authentication.ts";
 import {
   type Agreed,
-  agreed,
   type ClientConfig,
   isReading,
   openGuess,
-  type PasswordChallenge,
   phaseOf,
   type PrepareState,
   type ReadingState,
   type SessionStart,
   type State,
 } from "./client_state.ts";
-import {
-  answers,
-  endedGuess,
-  guessAt,
-  initialResponse,
-  NO_GUESS,
-  refusedGuess,
-  WrongGuess,
-} from "./early.ts";
+import { endedGuess, guessAt, initialResponse, refusedGuess } from "./early.ts";
 import { endedInsteadOfAnswer, judgeSslAnswer, surplusOctets, tlsRefused } from "./encryption.ts";
+import { endedInsteadOfGssAnswer, gssRefused, judgeGssAnswer } from "./gss_encryption.ts";
 import { Outbox } from "./outbox.ts";
 import { MAX_START_OCTETS, PHASES } from "./phases.ts";
 import { prepare } from "./prepare.ts";
-import { judgeProtocolVersion } from "./protocol_version.ts";
 import { endedIn, notPostgresql, outOfPlace, serverError } from "./refusals.ts";
 import type { Answer, Machine, Next, Step } from "./step.ts";
 import { TokenWanted } from "./token_wanted.ts";
@@ -78,8 +67,9 @@ export class ClientHandshake implements Machine<SessionStart> {
   readonly #outbox: Outbox;
   readonly #startup: StartupMessage;
   readonly #startupOctets: Uint8Array;
-  readonly #queryOctets: Uint8Array;
+  readonly #means: AuthenticationMeans;
   #state: State = { at: "idle" };
+  #encryption: Encryption;
   #octetsTaken = 0;
 
   /**
@@ -91,6 +81,7 @@ export class ClientHandshake implements Machine<SessionStart> {
    */
   constructor(config: ClientConfig) {
     this.#config = config;
+    this.#encryption = config.encryption;
     this.#gate = new Gate(config.policy);
     this.#outbox = new Outbox(config.traced);
     // Mistakes of our caller show here, not in the middle of a conversation.
@@ -98,9 +89,8 @@ export class ClientHandshake implements Machine<SessionStart> {
     this.#startup = { type: "StartupMessage", version, parameters };
     this.#startupOctets = encodeFrontend(this.#startup);
     const query = config.firstQuery?.text;
-    this.#queryOctets = query === undefined
-      ? new Uint8Array(0)
-      : encodeFrontend({ type: "Query", text: query });
+    if (query !== undefined) encodeFrontend({ type: "Query", text: query });
+    this.#means = { gate: this.#gate, outbox: this.#outbox, config };
     if (!NONCE.test(config.clientNonce)) {
       throw new UsageError(
         "Cannot use the client nonce: it must be 1 to 512 printable ASCII characters without a comma",
@@ -111,6 +101,11 @@ export class ClientHandshake implements Machine<SessionStart> {
   /** How far the conversation has come, for errors of the caller's own (time, sockets). */
   get phase(): Phase {
     return phaseOf(this.#state);
+  }
+
+  /** How the connection becomes encrypted: as configured, or as it went on after `N` to GSSENCRequest. */
+  get encryption(): Encryption {
+    return this.#encryption;
   }
 
   /** Whether the first query has been sent: it may have been run, whatever became of the connection. */
@@ -126,7 +121,7 @@ export class ClientHandshake implements Machine<SessionStart> {
     return openGuess(this.#state).kind !== "none";
   }
 
-  /** The error of a connection that broke under the machine: a {@link WrongGuess} if that may be why. */
+  /** The error of a connection that broke under the machine: a `WrongGuess` if that may be why. */
   explain(end: PgHandshakeError): PgHandshakeError {
     return endedGuess(openGuess(this.#state), end);
   }
@@ -134,17 +129,7 @@ export class ClientHandshake implements Machine<SessionStart> {
   start(): Step<SessionStart> {
     return this.#step(() => {
       this.#expect("start", "idle");
-      switch (this.#config.encryption) {
-        case "plain":
-          return this.#startUp(this.#config.channel);
-        case "ssl-request":
-          this.#outbox.send({ type: "SSLRequest" });
-          this.#state = { at: "await-ssl-answer" };
-          return READ;
-        case "direct-tls":
-          this.#state = { at: "await-tls" };
-          return { do: "start-tls" };
-      }
+      return this.#begin();
     });
   }
 
@@ -160,6 +145,7 @@ export class ClientHandshake implements Machine<SessionStart> {
     return this.#step(() => {
       const state = this.#expectReading("receiveEnd");
       if (state.at === "await-ssl-answer") throw endedInsteadOfAnswer();
+      if (state.at === "await-gss-answer") throw endedInsteadOfGssAnswer();
       if (state.at === "bearer-found") throw new TokenWanted(state.discovery);
       throw endedGuess(openGuess(state), endedIn(state, this.#deframer));
     });
@@ -167,6 +153,8 @@ export class ClientHandshake implements Machine<SessionStart> {
 
   secured(channel: ChannelFacts): Step<SessionStart> {
     return this.#step(() => {
+      // The answer to GSSENCRequest left nothing held, and what follows it is read by whoever encrypts.
+      if (this.#state.at === "await-gss") return this.#startUp(channel);
       this.#expect("secured", "await-tls");
       if (this.#deframer.held > 0) throw surplusOctets(this.#deframer.held, "the TLS handshake");
       return this.#startUp(channel);
@@ -176,14 +164,9 @@ export class ClientHandshake implements Machine<SessionStart> {
   answer(answer: Answer): Step<SessionStart> {
     return this.#step(() => {
       const state = this.#state;
-      if (state.at === "await-password" && answer.kind === "password") {
-        return this.#sendPassword(state, answer.password);
-      }
-      if (state.at === "await-keys" && answer.kind === "scram-keys") {
-        return this.#sendProof(state, answer.keys);
-      }
-      if (state.at === "await-token" && answer.kind === "bearer-token") {
-        this.#state = sendBearer(state, answer.token, this.#outbox);
+      const next = onAnswer(state, answer, this.#means);
+      if (next !== undefined) {
+        this.#state = next;
         return this.#advance();
       }
       throw new UsageError(
@@ -209,6 +192,25 @@ export class ClientHandshake implements Machine<SessionStart> {
     }
   }
 
+  /** Sends what begins the encryption in use. */
+  #begin(): Next<SessionStart> {
+    switch (this.#encryption) {
+      case "plain":
+        return this.#startUp(this.#config.channel);
+      case "ssl-request":
+        this.#outbox.send({ type: "SSLRequest" });
+        this.#state = { at: "await-ssl-answer" };
+        return READ;
+      case "direct-tls":
+        this.#state = { at: "await-tls" };
+        return { do: "start-tls" };
+      case "gss-request":
+        this.#outbox.send({ type: "GSSENCRequest" });
+        this.#state = { at: "await-gss-answer" };
+        return READ;
+    }
+  }
+
   #startUp(channel: ChannelFacts): Next<SessionStart> {
     this.#gate.judgeChannel(channel);
     const { version } = this.#startup;
@@ -221,20 +223,12 @@ export class ClientHandshake implements Machine<SessionStart> {
     const early = { sasl: guess.kind === "scram", query: withQuery ? "held" : "none" } as const;
     const start: Agreed = { channel, version, offered: [], early };
     this.#state = {
-      ...(guess.kind === "no-request" ? this.#withQuery(start) : start),
+      ...(guess.kind === "no-request" ? withHeldQuery(start, this.#means) : start),
       at: "await-authentication",
       negotiated: false,
       guess,
     };
     return READ;
-  }
-
-  /** Lets the query that is held go, with our last message before AuthenticationOk. */
-  #withQuery(state: Agreed): Agreed {
-    const { firstQuery } = this.#config;
-    if (firstQuery === undefined || state.early.query !== "held") return agreed(state);
-    this.#outbox.sendEncoded(this.#queryOctets, { type: "Query", text: firstQuery.text });
-    return { ...agreed(state), early: { ...state.early, query: "sent" } };
   }
 
   #advance(): Next<SessionStart> {
@@ -245,6 +239,7 @@ export class ClientHandshake implements Machine<SessionStart> {
         if (next !== undefined) return next;
         continue;
       }
+      if (state.at === "await-gss-answer") return this.#onGssAnswer();
       if (!isReading(state)) {
         throw new UsageError(
           `Cannot go on: the machine is at "${state.at}", where it does not read`,
@@ -291,152 +286,30 @@ export class ClientHandshake implements Machine<SessionStart> {
     return this.#startUp(this.#config.channel);
   }
 
+  #onGssAnswer(): Next<SessionStart> {
+    const answer = judgeGssAnswer(this.#deframer);
+    if (answer === undefined) return READ;
+    this.#outbox.receivedAnswer(answer, "GSSENCResponse");
+    if (answer === "G") {
+      this.#state = { at: "await-gss" };
+      return { do: "start-gss" };
+    }
+    const { afterGssRefusal } = this.#config;
+    if (afterGssRefusal === undefined) throw gssRefused();
+    this.#encryption = afterGssRefusal;
+    return this.#begin();
+  }
+
   #onMessage(state: ReadingState, message: BackendMessage): Next<SessionStart> | undefined {
     if (message.type === "ErrorResponse") {
       // Whatever it says: the server ends a connection that sent no token, and what it was made for is known.
       if (state.at === "bearer-found") throw new TokenWanted(state.discovery);
       throw refusedGuess(openGuess(state), serverError(state, message.fields));
     }
-    switch (state.at) {
-      case "await-authentication":
-        return this.#onFirstAnswer(state, message);
-      case "await-verdict":
-        return this.#onOk(state, this.#gate.admit({ method: state.method }));
-      case "bearer-sent":
-        if (message.type === "AuthenticationOk") {
-          return this.#onOk(state, this.#gate.admit({ method: "oauth" }));
-        }
-        return this.#onTokenStatus(state, message);
-      case "bearer-discovery":
-        return this.#onTokenStatus(state, message);
-      case "bearer-found":
-      case "bearer-refused":
-        throw outOfPlace(message, state);
-      case "sasl-continue":
-        return this.#onSaslContinue(state, message);
-      case "sasl-final": {
-        if (message.type !== "AuthenticationSASLFinal") throw outOfPlace(message, state);
-        const server = state.scram.serverFinal(message.data);
-        this.#state = { ...agreed(state), at: "sasl-complete", server };
-        return undefined;
-      }
-      case "sasl-complete":
-        return this.#onOk(
-          state,
-          this.#gate.admit({ method: "scram-sha-256", server: state.server }),
-        );
-      case "prepare":
-        return this.#onPrepare(state, message);
-    }
-  }
-
-  #onFirstAnswer(
-    state: Extract<State, { at: "await-authentication" }>,
-    message: BackendMessage,
-  ): Next<SessionStart> | undefined {
-    if (message.type === "NegotiateProtocolVersion") {
-      if (state.negotiated) throw outOfPlace(message, state);
-      const version = judgeProtocolVersion(message, {
-        requested: state.version,
-        least: this.#config.minProtocolVersion,
-      });
-      this.#state = { ...state, version, negotiated: true };
-      return undefined;
-    }
-    const { guess } = state;
-    if (message.type === "AuthenticationOk") {
-      const admission = this.#gate.admit({ method: "none" });
-      // A server that lets us in now takes our SASLInitialResponse for a message it does not know, and hangs up.
-      if (guess.kind === "scram") throw new WrongGuess(guess, "it asked for nothing");
-      return this.#onOk(state, admission);
-    }
-    // `legal` let only requests through; the gate knows each of them by name.
-    const challenge = this.#gate.judgeRequest(message as AuthenticationMessage);
-    const offered = message.type === "AuthenticationSASL" ? message.mechanisms : [];
-    const asked: Agreed = { ...agreed(state), offered };
-    if (guess.kind !== "none") {
-      if (!answers(guess, challenge)) throw new WrongGuess(guess, `it sent ${message.type}`);
-      this.#state = { ...asked, at: "sasl-continue", scram: guess.scram, guess };
-      return undefined;
-    }
-    switch (challenge.kind) {
-      case "scram":
-        break;
-      case "oauth":
-        this.#state = { ...asked, at: "await-token" };
-        return { do: "answer", request: { want: "bearer-token", method: "oauth" } };
-      case "scm":
-        this.#outbox.sendCredentials();
-        this.#state = { ...asked, at: "await-verdict", method: "scm" };
-        return undefined;
-      default:
-        this.#state = { ...asked, at: "await-password", challenge };
-        return { do: "answer", request: { want: "password", method: challenge.kind } };
-    }
-    const scram = new ScramExchange({ ...challenge, nonce: this.#config.clientNonce });
-    this.#outbox.send(initialResponse(challenge, scram));
-    this.#state = { ...asked, at: "sasl-continue", scram, guess: NO_GUESS };
-    return undefined;
-  }
-
-  #onTokenStatus(
-    state: Extract<State, { at: "bearer-sent" | "bearer-discovery" }>,
-    message: BackendMessage,
-  ): undefined {
-    if (message.type !== "AuthenticationSASLContinue") throw outOfPlace(message, state);
-    const means = { gate: this.#gate, outbox: this.#outbox };
-    this.#state = onTokenStatus(state, message.data, means);
-    return undefined;
-  }
-
-  #onSaslContinue(
-    state: Extract<State, { at: "sasl-continue" }>,
-    message: BackendMessage,
-  ): Next<SessionStart> {
-    if (message.type !== "AuthenticationSASLContinue") throw outOfPlace(message, state);
-    const first = state.scram.serverFirst(message.data);
-    this.#gate.judgeScramFirst(first);
-    this.#state = { ...agreed(state), at: "await-keys", scram: state.scram };
-    return {
-      do: "answer",
-      request: { want: "scram-keys", method: "scram-sha-256", ...first },
-    };
-  }
-
-  #sendPassword(
-    state: Extract<State, { at: "await-password" }>,
-    password: Uint8Array,
-  ): Next<SessionStart> {
-    const { challenge } = state;
-    if (password.length === 0) {
-      throw new PolicyError(
-        "password-missing",
-        "Cannot answer the password request: the password is empty, and PostgreSQL refuses empty passwords",
-      );
-    }
-    this.#outbox.send({
-      type: "PasswordMessage",
-      password: passwordAnswer(challenge, password, this.#user()),
-    });
-    this.#state = { ...this.#withQuery(state), at: "await-verdict", method: challenge.kind };
-    return this.#advance();
-  }
-
-  #sendProof(state: Extract<State, { at: "await-keys" }>, keys: ScramKeys): Next<SessionStart> {
-    this.#outbox.send({ type: "SASLResponse", data: state.scram.clientFinal(keys) });
-    this.#state = { ...this.#withQuery(state), at: "sasl-final", scram: state.scram };
-    return this.#advance();
-  }
-
-  #onOk(state: Agreed, admission: Admission): undefined {
-    this.#state = {
-      ...agreed(state),
-      at: "prepare",
-      admission,
-      parameters: new Map(),
-      cancelKey: undefined,
-    };
-    return undefined;
+    if (state.at === "prepare") return this.#onPrepare(state, message);
+    const move = onAuthentication(state, message, this.#means);
+    this.#state = move.state;
+    return move.next;
   }
 
   #onPrepare(state: PrepareState, message: BackendMessage): Next<SessionStart> | undefined {
@@ -461,10 +334,6 @@ export class ClientHandshake implements Machine<SessionStart> {
     };
   }
 
-  #user(): string {
-    return this.#config.startup.find(([name]) => name === "user")?.[1] ?? "";
-  }
-
   #expect(call: string, place: State["at"]): void {
     if (this.#state.at !== place) {
       throw new UsageError(
@@ -473,26 +342,15 @@ export class ClientHandshake implements Machine<SessionStart> {
     }
   }
 
-  #expectReading(call: string): ReadingState | Extract<State, { at: "await-ssl-answer" }> {
+  #expectReading(
+    call: string,
+  ): ReadingState | Extract<State, { at: "await-ssl-answer" | "await-gss-answer" }> {
     const state = this.#state;
-    if (state.at === "await-ssl-answer" || isReading(state)) return state;
+    if (state.at === "await-ssl-answer" || state.at === "await-gss-answer" || isReading(state)) {
+      return state;
+    }
     throw new UsageError(
       `Cannot call ${call}(): the machine is at "${state.at}", where it does not read`,
     );
-  }
-}
-
-function passwordAnswer(
-  challenge: PasswordChallenge,
-  password: Uint8Array,
-  user: string,
-): Uint8Array {
-  switch (challenge.kind) {
-    case "password":
-      return password;
-    case "md5":
-      return md5Password(password, encodeText(user, "user"), challenge.salt);
-    case "crypt":
-      return cryptPassword(password, challenge.salt);
   }
 }

@@ -6,6 +6,7 @@ import type { ScramExchange, VerifiedServer } from "../auth/scram.ts";
 import type { Encryption, PgHandshakeError, Phase } from "../errors.ts";
 import type { CancelKey } from "./cancel_key.ts";
 import { type EarlyQuery, type ExpectedRequest, type Guess, NO_GUESS } from "./early.ts";
+import type { AwaitGssToken, GssComplete, GssContinue } from "./gss_exchange.ts";
 import { PHASES, type ReadingPlace } from "./phases.ts";
 
 /** What a client start-up needs to know; time, chance and secrets come from outside. */
@@ -14,6 +15,11 @@ export interface ClientConfig {
   readonly encryption: Encryption;
   /** Whether `N` to SSLRequest means going on in plaintext on the same socket (sslmode=prefer). */
   readonly plaintextAfterRefusal: boolean;
+  /**
+   * How to go on, on the same socket, after `N` to GSSENCRequest (gssencmode=prefer); undefined fails with
+   * `gss-refused`.
+   */
+  readonly afterGssRefusal?: "ssl-request" | "plain" | undefined;
   /** The parameters of StartupMessage, in the order they are sent; `user` among them. */
   readonly startup: readonly (readonly [string, string])[];
   /** The protocol version to ask for, major in the upper 16 bits. */
@@ -83,6 +89,8 @@ export type State =
   | { readonly at: "idle" }
   | { readonly at: "await-ssl-answer" }
   | { readonly at: "await-tls" }
+  | { readonly at: "await-gss-answer" }
+  | { readonly at: "await-gss" }
   | (
     & { readonly at: "await-authentication"; readonly negotiated: boolean; readonly guess: Guess }
     & Agreed
@@ -101,6 +109,9 @@ export type State =
   | ({ readonly at: "await-keys"; readonly scram: ScramExchange } & Agreed)
   | ({ readonly at: "sasl-final"; readonly scram: ScramExchange } & Agreed)
   | ({ readonly at: "sasl-complete"; readonly server: VerifiedServer } & Agreed)
+  | AwaitGssToken
+  | GssContinue
+  | GssComplete
   | PrepareState
   | { readonly at: "finished" }
   | { readonly at: "failed"; readonly error: PgHandshakeError; readonly querySent: boolean };
@@ -143,12 +154,16 @@ export function phaseOf(state: State): Phase {
   switch (state.at) {
     case "idle":
     case "await-ssl-answer":
+    case "await-gss-answer":
       return "negotiate";
     case "await-tls":
       return "tls";
+    case "await-gss":
+      return "gss";
     case "await-password":
     case "await-keys":
     case "await-token":
+    case "await-gss-token":
       return "authenticate";
     case "finished":
       return "ready";

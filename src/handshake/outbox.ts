@@ -65,13 +65,16 @@ export class Outbox {
     }
   }
 
-  /** Notes the one octet that answers SSLRequest. */
-  receivedAnswer(answer: "S" | "N"): void {
+  /** Notes the one octet that answers SSLRequest or GSSENCRequest. */
+  receivedAnswer(
+    answer: "S" | "G" | "N",
+    name: "SSLResponse" | "GSSENCResponse" = "SSLResponse",
+  ): void {
     if (this.#traced) {
       this.#events.push({
         type: "message",
         direction: "received",
-        name: "SSLResponse",
+        name,
         octets: 1,
         detail: { answer },
       });

@@ -13,6 +13,8 @@ export type ReadingPlace =
   | "bearer-found"
   | "bearer-sent"
   | "bearer-refused"
+  | "gss-continue"
+  | "gss-complete"
   | "prepare";
 
 /** What may come in one state, and how it is spoken about. */
@@ -116,6 +118,20 @@ export const PHASES: Readonly<Record<ReadingPlace, PhaseRules>> = {
     limits: BEFORE_OK_LIMITS,
     atEnd: "after it refused the bearer token",
     hintAtEnd: "It was not the right one, or is no longer valid",
+  },
+  "gss-continue": {
+    phase: "authenticate",
+    legal: ["AuthenticationGSSContinue", "ErrorResponse"],
+    limits: BEFORE_OK_LIMITS,
+    atEnd: "in the middle of the GSSAPI exchange",
+    hintAtEnd: "The server's log says why it closed the connection",
+  },
+  "gss-complete": {
+    phase: "authenticate",
+    legal: ["AuthenticationOk", "ErrorResponse"],
+    limits: BEFORE_OK_LIMITS,
+    atEnd: "after the GSSAPI exchange, before AuthenticationOk",
+    hintAtEnd: "The server's log says why it closed the connection",
   },
   "prepare": {
     phase: "prepare",

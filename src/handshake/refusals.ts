@@ -60,6 +60,8 @@ function adviceFor(state: ReadingState, sqlState: string | undefined): string | 
     case "bearer-found":
     case "bearer-sent":
     case "sasl-complete":
+    case "gss-continue":
+    case "gss-complete":
     case "prepare":
       return undefined;
   }

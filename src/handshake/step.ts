@@ -3,7 +3,7 @@ import type { ScramKeys } from "../auth/scram.ts";
 import type { PgHandshakeError } from "../errors.ts";
 import type { NoticeFields } from "../wire/notice.ts";
 
-/** A secret only the caller can fill in; the machine waits for `answer()`. */
+/** A secret, or a token, only the caller can fill in; the machine waits for `answer()`. */
 export type AnswerRequest =
   /** The password as octets. `method` names what asks: AuthenticationCleartextPassword, MD5Password or CryptPassword. */
   | { readonly want: "password"; readonly method: "password" | "md5" | "crypt" }
@@ -15,13 +15,27 @@ export type AnswerRequest =
     readonly method: "scram-sha-256";
     readonly salt: Uint8Array;
     readonly iterations: number;
+  }
+  /** The next token of a GSSAPI context, made of the server's `token`; undefined asks for the first. */
+  | {
+    readonly want: "gss-token";
+    readonly method: "gss" | "sspi";
+    readonly mechanism: "kerberos" | "negotiate";
+    readonly token: Uint8Array | undefined;
   };
 
 /** What fills an {@link AnswerRequest}. */
 export type Answer =
   | { readonly kind: "password"; readonly password: Uint8Array }
   | { readonly kind: "bearer-token"; readonly token: Uint8Array | undefined }
-  | { readonly kind: "scram-keys"; readonly keys: ScramKeys };
+  | { readonly kind: "scram-keys"; readonly keys: ScramKeys }
+  /** A token, empty if there is nothing to send, and how far the context has come. */
+  | {
+    readonly kind: "gss-token";
+    readonly token: Uint8Array;
+    readonly complete: boolean;
+    readonly mutual: boolean;
+  };
 
 /** Something the peer told us, or a message that passed; secrets are never in it. */
 export type HandshakeEvent =
@@ -53,6 +67,7 @@ export interface MessageEvent {
 export type Next<Result> =
   | { readonly do: "read" }
   | { readonly do: "start-tls" }
+  | { readonly do: "start-gss" }
   | { readonly do: "answer"; readonly request: AnswerRequest }
   | { readonly do: "finish"; readonly result: Result }
   | { readonly do: "fail"; readonly error: PgHandshakeError };
@@ -80,7 +95,7 @@ export interface Machine<Result> {
   receive(octets: Uint8Array): Step<Result>;
   /** The peer closed its side. */
   receiveEnd(): Step<Result>;
-  /** The TLS handshake that `start-tls` asked for has succeeded. */
+  /** What `start-tls` or `start-gss` asked for has succeeded: from here on octets are the decrypted ones. */
   secured(channel: ChannelFacts): Step<Result>;
   /** Fills the request of `answer`. */
   answer(answer: Answer): Step<Result>;

@@ -3,16 +3,18 @@ import type { Encryption } from "../errors.ts";
 import type { HostEntry } from "../settings/hosts.ts";
 import { isIpLiteral } from "../settings/ip_literal.ts";
 import type { Settings, TargetSessionAttrs } from "../settings/resolve.ts";
-import { encryptionsOf, moveAfter, type Outcome } from "./moves.ts";
+import { encryptionsOf, type GssMode, moveAfter, type Outcome } from "./moves.ts";
 import type { WantedSession } from "./session_attrs.ts";
 import { type Chance, shuffled } from "./shuffle.ts";
 
-export type { Outcome } from "./moves.ts";
+export type { GssMode, Outcome } from "./moves.ts";
 
 /** What a plan is made from: settings, and whether and how to leave their order. */
 export interface PlanSettings extends Pick<Settings, "hosts" | "sslmode" | "sslnegotiation"> {
   /** What kind of session is wanted; `any` unless given. */
   readonly targetSessionAttrs?: TargetSessionAttrs;
+  /** Whether attempts over TCP begin with GSSENCRequest; never unless given. */
+  readonly gss?: GssMode;
   /** Shuffles hosts, and the addresses of each host (load_balance_hosts=random); without it their order stays. */
   readonly chance?: Chance | undefined;
   /** Whether application_name is sent, so that leaving it out is worth a try. */
@@ -42,6 +44,8 @@ export interface AttemptTarget {
   readonly encryption: Encryption;
   /** Whether the session may go on in plaintext, on the same socket, when the server answers `N` to SSLRequest. */
   readonly plaintextAfterRefusal: boolean;
+  /** How the session may go on, on the same socket, when the server answers `N` to GSSENCRequest. */
+  readonly afterGssRefusal: "ssl-request" | "plain" | undefined;
   /** Further addresses of the same host that would be tried next, for a caller that dials several at once. */
   readonly otherAddresses: readonly string[];
   /** What the session must be; if it is not, `failed` with `session-attrs`. */
@@ -213,7 +217,9 @@ export class ConnectionPlan {
 
   #attempt(place: Place): Target | undefined {
     const host = this.#hosts[place.host];
-    const encryption = host && encryptionsOf(host, this.#settings)[place.encryption];
+    const methods = host === undefined ? [] : encryptionsOf(host, this.#settings);
+    const encryption = methods[place.encryption];
+    const following = methods[place.encryption + 1];
     if (host === undefined || encryption === undefined) {
       this.#state = { at: "done" };
       return undefined;
@@ -230,7 +236,14 @@ export class ConnectionPlan {
         ? []
         : others.filter((other) => other !== undefined),
       encryption,
-      plaintextAfterRefusal: encryption === "ssl-request" && this.#settings.sslmode === "prefer",
+      plaintextAfterRefusal: this.#settings.sslmode === "prefer" &&
+        (encryption === "ssl-request" ||
+          (encryption === "gss-request" && following === "ssl-request")),
+      // Direct TLS begins with its first octet, so it needs a socket of its own (libpq: need_new_connection).
+      afterGssRefusal: encryption === "gss-request" &&
+          (following === "ssl-request" || following === "plain")
+        ? following
+        : undefined,
       wants: wantedIn(place.pass, this.#settings.targetSessionAttrs ?? "any"),
       withoutApplicationName: place.withoutApplicationName,
       withToken: place.withToken,
@@ -241,11 +254,13 @@ export class ConnectionPlan {
   #after(place: Place, outcome: Outcome): State {
     const host = this.#hosts[place.host];
     const methods = host === undefined ? [] : encryptionsOf(host, this.#settings);
-    const move = moveAfter(outcome, methods[place.encryption], methods[place.encryption + 1]);
+    // What failed then is the kind after GSSAPI.
+    const tried = place.encryption + (outcome.gssRefused === true ? 1 : 0);
+    const move = moveAfter(outcome, methods[tried], methods[tried + 1]);
     const nextHost: State = { at: "host", pass: place.pass, host: place.host + 1 };
     switch (move) {
       case "encryption":
-        return { at: "address", place: { ...place, encryption: place.encryption + 1 } };
+        return { at: "address", place: { ...place, encryption: tried + 1 } };
       case "same-without-name": {
         const worthIt = this.#settings.sendsApplicationName === true &&
           !place.withoutApplicationName;

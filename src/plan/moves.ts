@@ -10,7 +10,8 @@ export interface Outcome {
    * `resolve` the name has no address; `dial` the socket could not be opened; `unreachable` no socket to any of the
    * host's addresses could be opened, where several were dialed at once; `timeout` connect_timeout passed, at
    * any phase; `tls-refused` the server said `N` and plaintext was not allowed; `tls-failed` the TLS handshake itself
-   * broke, which does **not** include a certificate, name or ALPN check that the settings asked for; `closed` the peer
+   * broke, which does **not** include a certificate, name or ALPN check that the settings asked for; `gss-refused` the
+   * server does not encrypt by GSSAPI; `gss-failed` GSSAPI encryption could not be set up; `closed` the peer
    * ended or reset the stream; `server` an ErrorResponse; `session-attrs` the session is not what target_session_attrs
    * wants, or did not tell; `wrong-guess` the server did not ask for what was answered before it asked; `token-wanted`
    * the server said where bearer tokens come from, and one is at hand now; `other` everything else, those checks
@@ -23,6 +24,8 @@ export interface Outcome {
     | "timeout"
     | "tls-refused"
     | "tls-failed"
+    | "gss-refused"
+    | "gss-failed"
     | "closed"
     | "server"
     | "session-attrs"
@@ -33,6 +36,10 @@ export interface Outcome {
   readonly sqlState?: string;
   /** Whether the connection was inside TLS when it failed. */
   readonly tlsInUse: boolean;
+  /** Whether it was inside GSSAPI encryption. */
+  readonly gssInUse?: boolean;
+  /** Whether the server had answered `N` to GSSENCRequest, and the next kind was tried on the same socket. */
+  readonly gssRefused?: boolean;
   /** Whether a password, a proof or a token had been written on this connection. */
   readonly credentialsSent: boolean;
   /** Whether the server had asked for an authentication (AuthenticationOk is no question). */
@@ -54,12 +61,19 @@ export type Move =
   | "host"
   | "stop";
 
+/** Whether attempts begin with GSSENCRequest: never, if the server likes, or always. */
+export type GssMode = "never" | "prefer" | "require";
+
 /** libpq's order; a Unix socket is never encrypted, whatever sslmode says. */
 export function encryptionsOf(
   host: HostEntry,
-  settings: Pick<Settings, "sslmode" | "sslnegotiation">,
+  settings: Pick<Settings, "sslmode" | "sslnegotiation"> & { readonly gss?: GssMode },
 ): readonly Encryption[] {
   if (host.kind === "unix") return ["plain"];
+  if (settings.gss === "require") return ["gss-request"];
+  if (settings.gss === "prefer") {
+    return ["gss-request", ...encryptionsOf(host, { ...settings, gss: "never" })];
+  }
   const tls = settings.sslnegotiation === "direct" ? "direct-tls" : "ssl-request";
   switch (settings.sslmode) {
     case "disable":
@@ -99,6 +113,8 @@ export function moveAfter(
       return "address";
     case "tls-refused":
     case "tls-failed":
+    case "gss-refused":
+    case "gss-failed":
       return other === undefined || outcome.credentialsSent ? "stop" : "encryption";
     case "closed":
       // Nothing but names was sent: asking another host is safe. libpq would end here.
@@ -136,7 +152,9 @@ function afterServerError(
   const fromHba = outcome.sqlState === "28000" && !outcome.sawAuthRequest &&
     !outcome.credentialsSent;
   // After `N` the same socket went on in plaintext: the other method would be the same again.
-  const changes = outcome.tlsInUse === (tried !== "plain");
+  const changes = tried === "gss-request"
+    ? outcome.gssInUse === true
+    : outcome.tlsInUse === (tried !== "plain");
   return fromHba && changes && other !== undefined ? "encryption" : "stop";
 }
 
@@ -145,6 +163,7 @@ function isBeforeOk(outcome: Outcome): boolean {
     case "dial":
     case "negotiate":
     case "tls":
+    case "gss":
     case "start-up":
     case "authenticate":
       return true;

@@ -21,7 +21,7 @@ export class Peer {
   readonly sent: string[] = [];
   /** What a server must not get to see, for tests that look for it: everything the client wrote. */
   readonly octets: Uint8Array[] = [];
-  readonly #transport: Transport;
+  #transport: Transport;
   #held: Uint8Array = new Uint8Array(0);
   #ended = false;
 
@@ -80,6 +80,16 @@ export class Peer {
     } catch (error) {
       if (!(error instanceof ClientClosed)) throw error;
     }
+  }
+
+  /** The next octets, whatever they are. */
+  async raw(count: number): Promise<Uint8Array> {
+    return await this.#take(count);
+  }
+
+  /** Goes on over another transport, which stands on the present one. */
+  upgrade(wrap: (transport: Transport) => Transport): void {
+    this.#transport = wrap(this.#transport);
   }
 
   async #take(count: number): Promise<Uint8Array> {

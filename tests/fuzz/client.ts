@@ -5,7 +5,7 @@ import { ConfigError, type ErrorCode, UsageError } from "../../src/errors.ts";
 import { ClientHandshake } from "../../src/handshake/client.ts";
 import type { SessionStart } from "../../src/handshake/client_state.ts";
 import type { HandshakeEvent, Step } from "../../src/handshake/step.ts";
-import { answerTo } from "../handshake/converse.ts";
+import { answerTo, GSS_CHANNEL } from "../handshake/converse.ts";
 import { clientConfig } from "../handshake/vector_case.ts";
 import { join, toHex } from "../support/vectors.ts";
 import { clientInput, type Input, KEY, PASSWORD } from "./client_input.ts";
@@ -18,7 +18,7 @@ interface Played {
   readonly error: unknown;
   readonly result: SessionStart | undefined;
   readonly sent: Uint8Array;
-  /** Whether TLS was in use at the end. */
+  /** Whether TLS or GSSAPI encryption was in use at the end. */
   readonly secured: boolean;
   readonly events: readonly HandshakeEvent[];
   readonly unread: Uint8Array;
@@ -39,6 +39,8 @@ const DECLARED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "password-missing",
   "connection-lost",
   "tls-refused",
+  "gss-refused",
+  "gss-failed",
   "alpn-missing",
   "certificate-name",
   "certificate-untrusted",
@@ -60,11 +62,12 @@ const TARGET: Target<Input> = {
     judge(whole, input);
     const other = machineOf(input);
     assert.ok(other !== undefined);
-    const [first = NOTHING, ...rest] = input.flights;
-    // What comes behind the answer to SSLRequest depends on whether TLS stands between: there no cut may be made.
-    const cut = input.config.encryption === "ssl-request"
-      ? [first, ...pieces(join(...rest), input.cut)]
-      : pieces(join(...input.flights), input.cut);
+    // What comes behind the answer to SSLRequest or GSSENCRequest depends on what stands between: there no cut may be made.
+    const kept = answersBefore(input);
+    const cut = [
+      ...input.flights.slice(0, kept),
+      ...pieces(join(...input.flights.slice(kept)), input.cut),
+    ];
     const inPieces = play(other, { ...input, mistakes: [] }, cut);
     assert.deepEqual(facts(inPieces), facts(whole), "the cut matters");
     return whole.end;
@@ -77,7 +80,6 @@ const TARGET: Target<Input> = {
   },
 };
 
-const NOTHING: Uint8Array = new Uint8Array(0);
 const HIDDEN = needlesOf(PASSWORD);
 const HIDDEN_KEY = needlesOf(KEY);
 
@@ -113,6 +115,9 @@ function play(machine: ClientHandshake, input: Input, parts: readonly Uint8Array
       case "start-tls":
         step = machine.secured(input.script.secured);
         break;
+      case "start-gss":
+        step = machine.secured(GSS_CHANNEL);
+        break;
       case "answer":
         step = machine.answer(answerTo(next.request, input.script));
         break;
@@ -125,7 +130,9 @@ function play(machine: ClientHandshake, input: Input, parts: readonly Uint8Array
           error: failed,
           result: next.do === "finish" ? next.result : undefined,
           sent: join(...steps.map((one) => one.send)),
-          secured: steps.some((one) => one.next.do === "start-tls"),
+          secured: steps.some(({ next: { do: act } }) =>
+            act === "start-tls" || act === "start-gss"
+          ),
           events: steps.flatMap((one) => one.events),
           unread: join(...waiting),
         };
@@ -145,7 +152,8 @@ function err(machine: ClientHandshake, asked: string, mistake: number | undefine
     ["read", () => machine.receiveEnd()],
   ];
   const [name, call] = calls[mistake] ?? ["", () => undefined];
-  if (name !== asked) assert.throws(call, UsageError);
+  const same = name === asked || (name === "start-tls" && asked === "start-gss");
+  if (!same) assert.throws(call, UsageError);
 }
 
 function assertStaysFailed(machine: ClientHandshake, error: unknown): void {
@@ -190,13 +198,26 @@ function isAllowed(method: Admission["method"], policy: AuthPolicy): boolean {
   }
 }
 
-/** Octets that come together with the answer to SSLRequest end it all (CVE-2021-23222). */
-function assertNothingBehindAnswer(played: Played, { config, flights }: Input): void {
-  const [answer = 0, ...behind] = flights[0] ?? [];
-  if (config.encryption !== "ssl-request" || behind.length === 0) return;
-  if (answer !== 0x53 && answer !== 0x4e) return;
+/** How many answers of one octet a server gives before its first message. */
+function answersBefore({ config: { encryption, afterGssRefusal } }: Input): number {
+  switch (encryption) {
+    case "ssl-request":
+      return 1;
+    case "gss-request":
+      return afterGssRefusal === "ssl-request" ? 2 : 1;
+    default:
+      return 0;
+  }
+}
+
+/** Octets that come together with the answer to SSLRequest or GSSENCRequest end it all (CVE-2021-23222). */
+function assertNothingBehindAnswer(played: Played, input: Input): void {
+  const [answer = 0, ...behind] = input.flights[0] ?? [];
+  if (answersBefore(input) === 0 || behind.length === 0) return;
+  const accepts = input.config.encryption === "gss-request" ? 0x47 : 0x53;
+  if (answer !== accepts && answer !== 0x4e) return;
   assert.equal(played.end, "protocol-violation", "octets behind the answer are taken");
-  assert.equal(played.sent.length, 8, "more than SSLRequest is sent");
+  assert.equal(played.sent.length, 8, "more than the request is sent");
 }
 
 function assertSecretsKept(played: Played, input: Input): void {

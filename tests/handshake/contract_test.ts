@@ -34,6 +34,8 @@ const CALLS: Readonly<Record<string, <R>(machine: Machine<R>) => Step<R>>> = {
   "secured()": (machine) => machine.secured(TLS),
   "answer(password)": (machine) => machine.answer({ kind: "password", password: PASSWORD }),
   "answer(bearer-token)": (machine) => machine.answer({ kind: "bearer-token", token: TOKEN }),
+  "answer(gss-token)": (machine) =>
+    machine.answer({ kind: "gss-token", token: octets("6001"), complete: false, mutual: false }),
   "answer(scram-keys)": (machine) => machine.answer({ kind: "scram-keys", keys: RFC7677_KEYS }),
 };
 
@@ -44,11 +46,12 @@ const WAYS: ReadonlyMap<string, Way> = new Map(
 /** The calls that are in order somewhere; "failed" answers any with its failure. */
 function isInOrder(call: string, place: string): boolean {
   if (place === "failed") return true;
-  if (call.startsWith("receive")) return place in PHASES || place === "await-ssl-answer";
+  if (call.startsWith("receive")) return place in PHASES || /^await-(ssl|gss)-answer$/.test(place);
+  if (call === "secured()") return place === "await-tls" || place === "await-gss";
   const places: Readonly<Record<string, string>> = {
-    "secured()": "await-tls",
     "answer(password)": "await-password",
     "answer(bearer-token)": "await-token",
+    "answer(gss-token)": "await-gss-token",
     "answer(scram-keys)": "await-keys",
   };
   return places[call] === place;

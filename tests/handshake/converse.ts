@@ -15,6 +15,8 @@ export interface Script {
   /** The bearer token; undefined asks the server where to get one. */
   readonly token?: Uint8Array | undefined;
   readonly keys: ScramKeys;
+  /** What the GSSAPI provider answers in turn; the last one stays. */
+  readonly gssAnswers?: readonly Omit<Extract<Answer, { kind: "gss-token" }>, "kind">[];
 }
 
 /** How a conversation went. */
@@ -36,6 +38,13 @@ export type Playable<Result> = Machine<Result> & { readonly phase: Phase };
 export const RFC7677_KEYS: ScramKeys = {
   clientKey: hex("a60fc923d67e8644a92d16b96eda5ef4656b0c725c484374be25535576996e8b"),
   serverKey: hex("c1f3cbc1c13a9d35a14c0990eed97629ea225863e566a4314ab99f3f00e5d9d5"),
+};
+
+/** The channel after GSSAPI encryption was set up. */
+export const GSS_CHANNEL: ChannelFacts = {
+  kind: "gss",
+  local: false,
+  gss: { service: "postgres@db.test", delegated: false },
 };
 
 /** More steps than any script needs: a machine that asks for ever is a failure, not a hang. */
@@ -82,6 +91,10 @@ export function goOn<Result>(
         feed.mustStandBetweenFlights();
         step = machine.secured(script.secured);
         break;
+      case "start-gss":
+        feed.mustStandBetweenFlights();
+        step = machine.secured(GSS_CHANNEL);
+        break;
       case "answer":
         step = machine.answer(answerTo(next.request, script));
         break;
@@ -109,6 +122,12 @@ export function answerTo(request: AnswerRequest, script: Script): Answer {
       return { kind: "bearer-token", token: script.token };
     case "scram-keys":
       return { kind: "scram-keys", keys: script.keys };
+    case "gss-token": {
+      const answers = script.gssAnswers ?? [];
+      const answer = answers[request.token?.[0] ?? 0] ?? answers.at(-1);
+      if (answer === undefined) throw new Error("The script has no provider");
+      return { kind: "gss-token", ...answer };
+    }
   }
 }
 

@@ -3,8 +3,14 @@ import { test } from "node:test";
 import assert from "node:assert/strict";
 import type { ErrorCode } from "../../src/errors.ts";
 import { ClientHandshake } from "../../src/handshake/client.ts";
-import { answerTo, converse } from "./converse.ts";
-import { clientConfig, type HandshakeCase, handshakeCases, scriptOf } from "./vector_case.ts";
+import { answerTo, converse, GSS_CHANNEL } from "./converse.ts";
+import {
+  clientConfig,
+  type HandshakeCase,
+  handshakeCases,
+  octetAnswers,
+  scriptOf,
+} from "./vector_case.ts";
 
 /** What the end of the stream may come to: nothing else has been said by then. */
 const AT_END: readonly ErrorCode[] = ["connection-lost"];
@@ -48,6 +54,9 @@ function endAfter(one: HandshakeCase, count: number): {
       case "start-tls":
         step = machine.secured(script.secured);
         break;
+      case "start-gss":
+        step = machine.secured(GSS_CHANNEL);
+        break;
       case "answer":
         step = machine.answer(answerTo(step.next.request, script));
         break;
@@ -68,8 +77,8 @@ function endAfter(one: HandshakeCase, count: number): {
 
 /** Whether octets of a server end inside a message. */
 function isInside(one: HandshakeCase, stream: readonly number[]): boolean {
-  // The answer to SSLRequest is an octet of its own.
-  let at = one.config?.encryption === "ssl-request" && stream.length > 0 ? 1 : 0;
+  // The answers to SSLRequest and GSSENCRequest are octets of their own.
+  let at = Math.min(octetAnswers(one).length, stream.length);
   while (at + 5 <= stream.length) {
     at += 1 + new DataView(Uint8Array.from(stream.slice(at + 1, at + 5)).buffer).getUint32(0);
   }

@@ -79,14 +79,18 @@ export interface Way {
   readonly unanswered?: true;
 }
 
+const GSSENC: CaseConfig = { encryption: "gss-request", gss: true };
 const SSL: CaseConfig = { encryption: "ssl-request" };
 const LOCAL: CaseConfig = { local: true, protocolVersion: "3.2" };
+const GSS: CaseConfig = { ...LOCAL, gss: true };
 const MD5 = octets("520000000c00000005 61626364");
 const BEARER: CaseConfig = { ...LOCAL, oauth: { issuer: "https://issuer.test" }, token: "tok" };
 const DISCOVERY: CaseConfig = { ...LOCAL, oauth: { issuer: "https://issuer.test" } };
 const ASK_TOKEN = flight("ask-token");
 const STATUS = flight("token-status");
 const DISMISSED = flight("token-error");
+const ASK_GSS = octets("5200000008 00000007");
+const SERVER_TOKEN = octets("5200000009 00000008 60");
 const ASK = flight("ask-scram");
 const FIRST = flight("server-first");
 const FINAL = flight("final-n");
@@ -120,6 +124,8 @@ export const WAYS_TO_READING: Readonly<Record<ReadingPlace, Way>> = {
     rest: [DISMISSED],
     ends: "fail",
   },
+  "gss-continue": { config: GSS, flights: [ASK_GSS], rest: [join(SERVER_TOKEN, WELCOME)] },
+  "gss-complete": { config: GSS, flights: [ASK_GSS, SERVER_TOKEN], rest: [WELCOME] },
   "prepare": { config: LOCAL, flights: [flight("prepared")], rest: [READY] },
 };
 
@@ -136,6 +142,14 @@ export const WAYS_TO_OTHERS: Readonly<Record<OtherPlace, Way>> = {
     config: LOCAL,
     flights: [ASK, FIRST],
     rest: [FINAL_AND_WELCOME],
+    unanswered: true,
+  },
+  "await-gss-answer": { config: GSSENC, flights: [], rest: [octets("47"), WELCOME] },
+  "await-gss": { config: GSSENC, flights: [octets("47")], rest: [WELCOME], unanswered: true },
+  "await-gss-token": {
+    config: GSS,
+    flights: [ASK_GSS],
+    rest: [join(SERVER_TOKEN, WELCOME)],
     unanswered: true,
   },
   "finished": { config: LOCAL, flights: [WELCOME], rest: [] },

@@ -6,6 +6,9 @@ const CODES: ReadonlyMap<number, string> = new Map([
   [0x04d21630, "GSSENCRequest"],
 ]);
 
+/** How a token of GSSAPI begins (RFC 2743 section 3.1), and no password of the vectors. */
+const TOKEN = 0x60;
+
 /** One message in a stream of a client. */
 export interface SentMessage {
   readonly name: string;
@@ -42,6 +45,8 @@ export function sentMessages(sent: Uint8Array): readonly SentMessage[] {
       name = "Query";
     } else if (sent[at] !== 0x70) {
       throw new Error(`Something of type ${sent[at]} was sent`);
+    } else if (sent[at + 5] === TOKEN) {
+      name = "GSSResponse";
     } else if (saslBegun) {
       name = "SASLResponse";
     } else {

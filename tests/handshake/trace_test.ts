@@ -13,6 +13,7 @@ import {
   flight,
   type HandshakeCase,
   handshakeCases,
+  octetAnswers,
   octets,
   scriptOf,
 } from "./vector_case.ts";
@@ -76,11 +77,8 @@ function receivedIn(one: HandshakeCase): readonly (readonly [string, number])[] 
   const parts = scriptOf(one).flights.map((part) => part === "end" ? new Uint8Array(0) : part);
   const whole = join(...parts);
   const found: (readonly [string, number])[] = [];
-  let at = 0;
-  if (one.config?.encryption === "ssl-request") {
-    found.push(["SSLResponse", 1]);
-    at = 1;
-  }
+  for (const name of octetAnswers(one)) found.push([name, 1]);
+  let at = found.length;
   const view = new DataView(whole.buffer);
   for (;;) {
     const type = String.fromCharCode(whole[at] ?? 0);

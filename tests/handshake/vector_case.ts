@@ -21,6 +21,11 @@ export type OctetText = string;
 export interface CaseConfig {
   readonly encryption?: Encryption;
   readonly plaintextAfterRefusal?: boolean;
+  readonly afterGssRefusal?: "ssl-request" | "plain";
+  /** Whether there is a GSSAPI provider. */
+  readonly gss?: boolean;
+  /** What it answers: the first is asked for without a token, then the first octet of the server's is the number. */
+  readonly gssAnswers?: readonly CaseGssAnswer[];
   readonly requireAuth?: string;
   readonly channelBinding?: "disable" | "prefer" | "require";
   readonly protocolVersion?: string;
@@ -44,6 +49,13 @@ export interface CaseConfig {
   /** For cancels. */
   readonly processId?: number;
   readonly key?: OctetText;
+}
+
+/** One step of a GSSAPI context; neither complete nor mutual unless said. */
+export interface CaseGssAnswer {
+  readonly token: OctetText;
+  readonly complete?: boolean;
+  readonly mutual?: boolean;
 }
 
 /** What TLS is to report; the certificate is a name in certificates.json, a fixture's file or "hex:...". */
@@ -122,6 +134,17 @@ const CERTIFICATES: ReadonlyMap<string, Uint8Array> = new Map(
 /** The client's nonce in every vector (RFC 5802 section 5). */
 export const CLIENT_NONCE = "fyko+d2lbbFgONRv9qkxdawL";
 
+/** The answers of one octet that come before the first message of a case. */
+export function octetAnswers(one: HandshakeCase): readonly ("SSLResponse" | "GSSENCResponse")[] {
+  const { encryption, afterGssRefusal } = one.config ?? {};
+  if (encryption === "ssl-request") return ["SSLResponse"];
+  if (encryption !== "gss-request") return [];
+  const [first] = scriptOf(one).flights;
+  return first?.[0] === 0x4e && afterGssRefusal === "ssl-request"
+    ? ["GSSENCResponse", "SSLResponse"]
+    : ["GSSENCResponse"];
+}
+
 /** The octets a text of a vector file stands for. */
 export function octets(text: OctetText): Uint8Array {
   if (text.startsWith("text:")) return new TextEncoder().encode(text.slice(5));
@@ -130,7 +153,9 @@ export function octets(text: OctetText): Uint8Array {
 
 /** Every start-up: those every server may make, and those of methods that are optional. */
 export function handshakeCases(): readonly HandshakeCase[] {
-  return ["handshake", "handshake_optional"].flatMap((file) => readVectors<HandshakeCase>(file));
+  return ["handshake", "handshake_optional", "handshake_gss"].flatMap((file) =>
+    readVectors<HandshakeCase>(file)
+  );
 }
 
 /** A named flight of handshake_flights.json. */
@@ -151,6 +176,7 @@ export function clientConfig(config: CaseConfig = {}, traced = true): ClientConf
   return {
     encryption: config.encryption ?? "plain",
     plaintextAfterRefusal: config.plaintextAfterRefusal ?? false,
+    afterGssRefusal: config.afterGssRefusal,
     startup: [["user", config.user ?? "u"], ["database", "d"]],
     protocolVersion: version(config.protocolVersion ?? "3.0"),
     minProtocolVersion: version(config.minProtocolVersion ?? "3.0"),
@@ -184,8 +210,19 @@ export function scriptOf(one: HandshakeCase): Script {
     password: password.startsWith("hex:") ? octets(password) : octets(`text:${password}`),
     token: one.config?.token === undefined ? undefined : octets(`text:${one.config.token}`),
     keys: RFC7677_KEYS,
+    gssAnswers: (one.config?.gssAnswers ?? GSS_ANSWERS).map((answer) => ({
+      token: octets(answer.token),
+      complete: answer.complete ?? false,
+      mutual: answer.mutual ?? false,
+    })),
   };
 }
+
+/** What Kerberos does: a token of ours, one of the server's, and that is all. */
+const GSS_ANSWERS: readonly CaseGssAnswer[] = [
+  { token: "6001" },
+  { token: "", complete: true, mutual: true },
+];
 
 /** The channel after TLS. */
 export function securedBy(tls: CaseTls): ChannelFacts {
@@ -221,7 +258,7 @@ function policyOf(config: CaseConfig): AuthPolicy {
     allowCleartextPassword: config.allowCleartextPassword ?? false,
     maxScramIterations: 100_000,
     minScramIterations: config.minScramIterations ?? 1,
-    tls: encryption === "plain" ? undefined : {
+    tls: encryption === "plain" || encryption === "gss-request" ? undefined : {
       verify: config.verify ?? "none",
       host: "db.test",
       requireAlpn: encryption === "direct-tls",
@@ -235,6 +272,7 @@ function policyOf(config: CaseConfig): AuthPolicy {
     }),
     allowLegacyAuth: legacyMethods(config.allowLegacyAuth ?? []),
     kernelCredentials: config.kernelCredentials ?? false,
+    gssProvider: config.gss ?? false,
     serverName: "db.test",
   };
 }

@@ -59,6 +59,8 @@ export interface HostileCase {
     readonly bearerToken?: string | null;
     readonly allowLegacyAuth?: readonly LegacyAuth[];
   };
+  /** Whether there is a GSSAPI provider, which authenticates and does not encrypt. */
+  readonly gss?: true;
   readonly tls?: HostileTls;
   /** What the server does on each connection; there must be no more connections than these. */
   readonly server: readonly (readonly ServerStep[])[];

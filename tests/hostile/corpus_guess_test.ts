@@ -70,6 +70,7 @@ function begin(world: World, offer: Offer): {
   const config: CaseConfig = {
     encryption: tls ? "direct-tls" : "plain",
     channelBinding,
+    gss: true,
     expected: { channel: tls ? "tls" : "plain", mechanisms: OFFERS[offer] },
     ...(requireAuth === undefined ? {} : { requireAuth }),
   };

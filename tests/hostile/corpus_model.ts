@@ -36,7 +36,7 @@ export type Gs2 = "n" | "y" | "p";
 /** Where the client stands. */
 export interface Standing {
   readonly at: ReadingPlace;
-  readonly method: "none" | "password" | "md5" | "scram-sha-256" | "oauth";
+  readonly method: "none" | "password" | "md5" | "gss" | "sspi" | "scram-sha-256" | "oauth";
   readonly gs2: Gs2;
   /** Whether a cancel key or a protocol version came, which come once. */
   readonly once: boolean;
@@ -73,6 +73,8 @@ const PHASE_AT: Readonly<Record<ReadingPlace, Phase>> = {
   "bearer-found": "authenticate",
   "bearer-sent": "authenticate",
   "bearer-refused": "authenticate",
+  "gss-continue": "authenticate",
+  "gss-complete": "authenticate",
   "prepare": "prepare",
 };
 
@@ -121,6 +123,7 @@ export function judge(world: World, standing: Standing, word: Word): Verdict {
     case "await-authentication":
       return judgeFirst(world, standing, word);
     case "await-verdict":
+    case "gss-complete":
     case "sasl-complete":
       return word === "AuthenticationOk"
         ? { kind: "goes on", standing: { ...standing, at: "prepare" } }
@@ -142,6 +145,11 @@ export function judge(world: World, standing: Standing, word: Word): Verdict {
     case "bearer-found":
     case "bearer-refused":
       return fails("protocol-violation", phase);
+    case "gss-continue":
+      // One token of the server completes the context of the provider in these cases.
+      return word === "AuthenticationGSSContinue"
+        ? { kind: "goes on", standing: { ...standing, at: "gss-complete" } }
+        : fails("protocol-violation", phase);
     case "sasl-final":
       return judgeFinal(standing, word);
     case "prepare":
@@ -191,6 +199,11 @@ function judgeFirst(world: World, standing: Standing, word: Word): Verdict {
     standing: { ...standing, at: "await-verdict", method },
     sends: "PasswordMessage",
   });
+  const token = (method: "gss" | "sspi"): Verdict => ({
+    kind: "goes on",
+    standing: { ...standing, at: "gss-continue", method },
+    sends: "GSSResponse",
+  });
   switch (word) {
     case "AuthenticationOk":
       if (rules(world).must) return fails("auth-forbidden", "authenticate");
@@ -203,9 +216,9 @@ function judgeFirst(world: World, standing: Standing, word: Word): Verdict {
     case "AuthenticationMD5Password":
       return refuse("md5", answer("md5"));
     case "AuthenticationGSS":
-      return refuse("gss", unsupported);
+      return refuse("gss", token("gss"));
     case "AuthenticationSSPI":
-      return refuse("sspi", unsupported);
+      return refuse("sspi", token("sspi"));
     case "AuthenticationKerberosV4":
     case "AuthenticationKerberosV5":
     case "AuthenticationCryptPassword":

@@ -7,6 +7,7 @@ import { PgHandshakeError, type Phase } from "../../src/errors.ts";
 import { ConnectError } from "../../src/connect/connect_error.ts";
 import { deferred, settled } from "../connect/deferred.ts";
 import { fakeTimers } from "../connect/fake_time.ts";
+import { FakeGss } from "../gss/fake_provider.ts";
 import { printed } from "../handshake/secrets.ts";
 import { certificateText } from "../support/certificates.ts";
 import { BASE, GENERATED, type HostileCase, type HostileOutcome, MAX_HELD } from "./corpus_case.ts";
@@ -81,6 +82,7 @@ async function endOf(one: HostileCase, { adapter }: HostileServer): Promise<End>
     const session = await connect(targetOf(one), {
       ...others,
       ...(bearerToken === undefined ? {} : { bearerToken: bearerToken ?? (() => undefined) }),
+      ...(one.gss === true ? { gss: new FakeGss({ credentials: false }) } : {}),
       adapter,
       onNotice: () => notices += 1,
     });

@@ -16,6 +16,7 @@ const CONTEXTS: Readonly<Record<string, PasswordContext>> = {
   PasswordMessage: "password",
   SASLInitialResponse: "sasl-initial",
   SASLResponse: "sasl",
+  GSSResponse: "gss",
 };
 
 /** Packets without a type octet. */

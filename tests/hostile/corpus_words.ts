@@ -41,6 +41,11 @@ export const WAYS: Readonly<Record<ReadingPlace, readonly (readonly Word[])[]>> 
   "bearer-found": [["AuthenticationSASL with OAUTHBEARER", "a token status"]],
   "bearer-sent": [["AuthenticationSASL with OAUTHBEARER"]],
   "bearer-refused": [["AuthenticationSASL with OAUTHBEARER", "a token status"]],
+  "gss-continue": [["AuthenticationGSS"], ["AuthenticationSSPI"]],
+  "gss-complete": [
+    ["AuthenticationGSS", "AuthenticationGSSContinue"],
+    ["AuthenticationSSPI", "AuthenticationGSSContinue"],
+  ],
   "prepare": [["AuthenticationOk"], ["AuthenticationMD5Password", "AuthenticationOk"]],
 };
 
@@ -132,6 +137,7 @@ export function caseOf(
     name: `${word} after ${way.join(", ") || "StartupMessage"}, ${manner}, ${worldText(world)}`,
     source: "protocol.md 7.1, 7.2; corpus_model.ts",
     attack: GENERATED,
+    gss: true,
     settings: {
       ...SECRETS,
       sslmode: world.tls ? "require" : "disable",

@@ -5,6 +5,7 @@ import type { Phase } from "../../src/errors.ts";
 import { PHASES, type ReadingPlace } from "../../src/handshake/phases.ts";
 import { type Deferred, never } from "../connect/deferred.ts";
 import { type FakeOptions, type Play, trust } from "../connect/fake_server.ts";
+import { FakeGss } from "../gss/fake_provider.ts";
 import { PLAIN } from "../connect/sessions.ts";
 import { RFC7677_KEYS } from "../handshake/converse.ts";
 import { type OtherPlace, type Way, WAYS_TO_OTHERS, WAYS_TO_READING } from "../handshake/places.ts";
@@ -35,6 +36,9 @@ const OTHERS: Readonly<Record<Exclude<OtherPlace, "finished" | "failed">, Phase>
   "await-password": "authenticate",
   "await-token": "authenticate",
   "await-keys": "authenticate",
+  "await-gss-answer": "negotiate",
+  "await-gss": "gss",
+  "await-gss-token": "authenticate",
 };
 
 /** The keys themselves, where nothing is to be derived: then there is no other clock than the event loop. */
@@ -107,6 +111,7 @@ function blank(name: string, phase: Phase): WaitingPlace {
 
 /** A state of the machine: the server brings it there, then is silent. */
 function stateOf(place: string, phase: Phase, way: Way): WaitingPlace {
+  const isGss = way.config?.encryption === "gss-request";
   const isTls = way.config?.encryption === "ssl-request";
   return {
     ...blank(`the machine is at "${place}"`, phase),
@@ -114,6 +119,7 @@ function stateOf(place: string, phase: Phase, way: Way): WaitingPlace {
     octetsTaken: join(...way.flights).length,
     target: {
       ...PLAIN,
+      gssencmode: isGss ? "require" : "disable",
       sslmode: isTls ? "require" : "disable",
       max_protocol_version: "3.2",
       ...(place === "await-keys" ? {} : KEYS),
@@ -124,6 +130,17 @@ function stateOf(place: string, phase: Phase, way: Way): WaitingPlace {
         bearerToken: tokenAt(place, way, reached),
         allowCleartextPassword: true,
       }),
+      ...(way.config?.gss === true
+        ? {
+          gss: new FakeGss({
+            onStep: () => {
+              if (place !== "await-gss" && place !== "await-gss-token") return Promise.resolve();
+              reached.resolve();
+              return never();
+            },
+          }),
+        }
+        : {}),
       password: () => {
         if (place !== "await-password") return "pencil";
         reached.resolve();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UsageError } from "../../src/errors.ts";
 import { ConnectionPlan } from "../../src/plan/attempts.ts";
-import type { Outcome, Target } from "../../src/plan/attempts.ts";
+import type { GssMode, Outcome, Target } from "../../src/plan/attempts.ts";
 import type { HostEntry } from "../../src/settings/hosts.ts";
 import type { SslMode } from "../../src/settings/tls_settings.ts";
 import { readVectors } from "../support/vectors.ts";
@@ -15,6 +15,7 @@ interface PlanCase {
   readonly source: string;
   readonly sslmode: SslMode;
   readonly sslnegotiation: "postgres" | "direct";
+  readonly gss?: GssMode;
   readonly hosts: readonly (string | Partial<HostEntry>)[];
   readonly steps: readonly (readonly [string, Answer?])[];
 }
@@ -45,7 +46,10 @@ function textOf(target: Target | undefined): string {
   const { host, address, encryption, plaintextAfterRefusal } = target;
   const place = host.kind === "unix" ? `unix ${host.host}` : `${host.host} ${address}`;
   const refusal = plaintextAfterRefusal ? ", after N in plaintext" : "";
-  return `${place}:${host.port} ${encryption}${refusal}`;
+  const gss = target.afterGssRefusal === undefined
+    ? ""
+    : `, after N to GSSENCRequest ${target.afterGssRefusal}`;
+  return `${place}:${host.port} ${encryption}${refusal}${gss}`;
 }
 
 function answer(plan: ConnectionPlan, given: Answer): void {
@@ -53,7 +57,7 @@ function answer(plan: ConnectionPlan, given: Answer): void {
   else plan.failed({ ...DIAL, ...given as Partial<Outcome> });
 }
 
-for (const one of readVectors<PlanCase>("plan")) {
+for (const one of ["plan", "plan_gss"].flatMap((file) => readVectors<PlanCase>(file))) {
   test(`ConnectionPlan: ${one.name}`, () => {
     const plan = new ConnectionPlan({ ...one, hosts: one.hosts.map(entryOf) });
     let open = false;

@@ -83,6 +83,7 @@ async function countRoundTrips(target: DemoTarget): Promise<number> {
 
 function describe(channel: ChannelFacts): string {
   if (channel.kind === "plain") return "not encrypted";
+  if (channel.kind === "gss") return `GSSAPI with ${channel.gss.service}`;
   const { protocol, cipher, alpn, verified } = channel.tls;
   const proof = { none: "not verified", ca: "chain verified", full: "chain and name verified" };
   return [
@@ -150,6 +151,8 @@ function step(event: Exclude<ConnectEvent, { type: "message" }>): string {
         "chain verified",
         "chain verified, the name comes next",
       );
+    case "gss-requested":
+      return `for ${event.service}`;
     case "password-requested":
       return `for ${event.method}`;
     case "token-requested":

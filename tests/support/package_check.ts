@@ -159,9 +159,18 @@ function use(door: string, entries: string, server: PostgresServer | undefined):
 }
 if (${entries}.some((one) => Object.keys(one).length === 0)) throw new Error("an empty entry");
 `;
-  if (server === undefined) return checks;
+  const kerberos = `const kerberos = "Deno" in globalThis
+  ? "denoGss"
+  : "Bun" in globalThis ? "bunGss" : "nodeGss";
+const provider = ${entries}.find((one) => kerberos in one)[kerberos]();
+// Whatever it finds: it has to find its own parts. A machine without Kerberos, and a Node without koffi, say so.
+await provider.findCredentials({ library: undefined }).catch((error) => {
+  if (error.code !== "unsupported-setting") throw error;
+});
+`;
+  if (server === undefined) return checks + kerberos;
   const url = `postgres://tls_user@127.0.0.1:${server.port}/app?sslmode=require`;
-  return `${checks}const session = await ${door}.connect("${url}", { password: "${PASSWORD}" });
+  return `${checks}${kerberos}const session = await ${door}.connect("${url}", { password: "${PASSWORD}" });
 if (Math.floor(session.serverVersion.number / 10000) !== ${server.version}) throw new Error("version");
 await session.query("select 1 as one");
 await session.close();

@@ -41,6 +41,8 @@ export interface PostgresOptions {
   readonly hba?: readonly string[];
   /** SQL to run once the server is up, each as the superuser in the database "postgres". */
   readonly sql?: readonly string[];
+  /** Added to the environment of the server. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** What to listen on; "127.0.0.1,::1" unless said. */
   readonly host?: string;
 }
@@ -74,7 +76,9 @@ const TAKEN = "Address already in use";
  */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const version = options.version ?? 18;
-  const programs = await postgresPrograms(version);
+  const found = await postgresPrograms(version);
+  const environment = { ...found.environment, ...options.environment };
+  const programs = { ...found, environment };
   for (let attempt = 1;; attempt++) {
     const folder = temporaryFolder(`s${version}`);
     const data = await makeDataDirectory(version, folder);

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { busyFolders, identity, type PostgresPrograms } from "./postgres_programs.ts";
+import { tellEnded, WATCHED_START } from "./watchdog.ts";
 
 /** A server that was started, successfully or not. */
 export interface WatchedServer {
@@ -21,15 +22,6 @@ const READY = "database system is ready to accept connections";
 const SHUTDOWN_MS = 10_000;
 
 /**
- * Becomes the server, after leaving a watchdog behind. That one reads from our pipe: when it ends, because we closed
- * it or because our process is gone, the server is told to shut down fast and its folder is removed.
- */
-const WATCHED_START = `
-folder=$1; shift; exec 3<&0
-( read _ <&3; kill -INT $$; while kill -0 $$; do sleep 0.05; done; rm -rf "$folder"; rmdir "$(dirname "$folder")" ) >/dev/null 2>&1 &
-exec "$@" </dev/null 3<&-`;
-
-/**
  * Starts `postgres` and waits until it is ready or has ended.
  *
  * @param folder Removed once the server is gone.
@@ -40,7 +32,7 @@ export async function startWatched(
   args: readonly string[],
 ): Promise<WatchedServer> {
   busyFolders.add(folder);
-  const watched = ["-c", WATCHED_START, "sh", folder, programs.postgres, ...args];
+  const watched = ["-c", WATCHED_START, "sh", folder, "INT", programs.postgres, ...args];
   const child = spawn("/bin/sh", watched, {
     ...identity,
     cwd: folder,
@@ -55,6 +47,7 @@ export async function startWatched(
     child.on("error", reject);
     child.on("exit", () => {
       ended = true;
+      tellEnded(child.stdin);
       resolve();
     });
   });
@@ -70,10 +63,10 @@ export async function startWatched(
   // A server that ends by itself closes the pipe under us, which is no error of the test.
   child.stdin.on("error", () => {});
   const stop = async (): Promise<void> => {
-    child.stdin.end();
     if (!ended) child.kill("SIGINT");
     const timer = setTimeout(() => child.kill("SIGQUIT"), SHUTDOWN_MS);
     await exited;
+    child.stdin.end();
     clearTimeout(timer);
     busyFolders.delete(folder);
     // The watchdog removes the folder too; whoever comes first leaves nothing for the other.

@@ -20,9 +20,9 @@ import process from "node:process";
 import { isAlive, machine, type MachineName, MachineUnavailable } from "./machines.ts";
 
 /** The major versions of PostgreSQL there are machines for. */
-export type PostgresVersion = 18 | 17 | 16 | 14 | 12 | 10;
+export type PostgresVersion = 18 | 17 | 16 | 15 | 14 | 12 | 10;
 
-/** All of {@link PostgresVersion}, newest first. */
+/** Those of {@link PostgresVersion} that come from npm, newest first; 15 is Debian's, which has GSSAPI. */
 export const POSTGRES_VERSIONS: readonly PostgresVersion[] = [18, 17, 16, 14, 12, 10];
 
 /** How to run the programs of one version. */
@@ -107,6 +107,7 @@ export function postgresPrograms(version: PostgresVersion): Promise<PostgresProg
 }
 
 async function prepare(version: PostgresVersion): Promise<PostgresPrograms> {
+  if (version === 15) return debianPrograms();
   const name: MachineName = `postgres-${version}`;
   const { folder } = await machine(name);
   if (folder === undefined) throw new MachineUnavailable(`no package of PostgreSQL ${version}`);
@@ -117,6 +118,22 @@ async function prepare(version: PostgresVersion): Promise<PostgresPrograms> {
   const copy = temporaryFolder(name, tmpdir());
   cpSync(join(folder, "native"), join(copy, "native"), { recursive: true, verbatimSymlinks: true });
   return programsIn(copy, version);
+}
+
+/** Where Debian, and what is made of it, puts each major version. */
+const DEBIAN = "/usr/lib/postgresql";
+
+/** Built with everything, GSSAPI too, and found where anybody can run it. 15 is that of Debian 12; another one serves too. */
+function debianPrograms(): PostgresPrograms {
+  const found = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort().reverse() : [];
+  const version = found.find((one) => existsSync(join(DEBIAN, one, "bin", "postgres")));
+  if (version === undefined) throw new MachineUnavailable("needs the Debian package postgresql");
+  const folder = join(DEBIAN, version, "bin");
+  return {
+    initdb: join(folder, "initdb"),
+    postgres: join(folder, "postgres"),
+    environment: { LC_ALL: "C" },
+  };
 }
 
 /** The package makes its library links in an install script, which is not run; they are made here. */

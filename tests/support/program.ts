@@ -9,6 +9,7 @@ import { after } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { MachineUnavailable } from "./machines.ts";
 import { busyFolders, identity, temporaryFolder } from "./postgres_programs.ts";
+import { tellEnded, WATCHED_START } from "./watchdog.ts";
 
 /** What to start, and how to tell that it runs. */
 export interface ProgramOptions {
@@ -57,15 +58,6 @@ const POLL_MS = 20;
 const SERVER_FOLDERS = ["/usr/sbin", "/usr/local/sbin"] as const;
 
 /**
- * Becomes the program, after leaving a watchdog behind, which reads from our pipe: when that ends, because we closed it
- * or are gone, it ends the program and removes the folder.
- */
-const WATCHED_START = `
-folder=$1; signal=$2; shift 2; exec 3<&0
-( read _ <&3; kill -s "$signal" $$; while kill -0 $$; do sleep 0.05; done; rm -rf "$folder"; rmdir "$(dirname "$folder")" ) >/dev/null 2>&1 &
-exec "$@" </dev/null 3<&-`;
-
-/**
  * Starts what a test file needs and stops it after the file's tests. What this machine lacks becomes the reason to skip;
  * every other error is thrown. Call it at the top of a test file.
  */
@@ -91,12 +83,13 @@ export async function startIfPossible<Thing extends { stop(): Promise<void> }>(
 /**
  * The path of a program of a Debian package.
  *
+ * @param packageName Where its name is another.
  * @throws {MachineUnavailable} If it is not installed.
  */
-export function debianProgram(name: string): string {
+export function debianProgram(name: string, packageName: string = name): string {
   const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...SERVER_FOLDERS];
   const found = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
-  if (found === undefined) throw new MachineUnavailable(`needs the Debian package ${name}`);
+  if (found === undefined) throw new MachineUnavailable(`needs the Debian package ${packageName}`);
   return found;
 }
 
@@ -170,6 +163,7 @@ class Watched {
       child.on("error", reject);
       child.on("exit", () => {
         this.#ended = true;
+        tellEnded(child.stdin);
         resolve();
       });
     });
@@ -216,10 +210,10 @@ class Watched {
   }
 
   async stop(): Promise<void> {
-    this.#child.stdin?.end();
     if (!this.#ended) this.#child.kill(this.#options.signal);
     const timer = setTimeout(() => this.#child.kill("SIGQUIT"), SHUTDOWN_MS);
     await this.#exited;
+    this.#child.stdin?.end();
     clearTimeout(timer);
     busyFolders.delete(this.#folder);
     // The watchdog removes the folder too; whoever comes first leaves nothing for the other.

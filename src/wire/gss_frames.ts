@@ -1,0 +1,88 @@
+import { ConnectionError, ProtocolError } from "../errors.ts";
+import { BACKEND } from "./codes.ts";
+import { joinOctets } from "./join.ts";
+
+/** The length in front of every frame. */
+const HEADER = 4;
+
+/** Greatest frame while the context is set up, header included (be-secure-gssapi.c, PQ_GSS_AUTH_BUFFER_SIZE). */
+export const MAX_GSS_TOKEN_FRAME = 65_536;
+/** Greatest frame of a session, header included (fe-secure-gssapi.c, PQ_GSS_MAX_PACKET_SIZE). */
+export const MAX_GSS_FRAME = 16_384;
+/** What may be in it. */
+export const MAX_GSS_PACKET: number = MAX_GSS_FRAME - HEADER;
+/** What may be in a frame while the context is set up. */
+export const MAX_GSS_TOKEN: number = MAX_GSS_TOKEN_FRAME - HEADER;
+
+/** Puts its length in front of a token or a wrapped packet. */
+export function gssFrame(content: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(HEADER + content.length);
+  new DataView(frame.buffer).setUint32(0, content.length);
+  frame.set(content, HEADER);
+  return frame;
+}
+
+/**
+ * Cuts a stream encrypted by GSSAPI into its frames (PostgreSQL manual, 54.2.11): a length, then so many octets.
+ */
+export class GssDeframer {
+  #chunks: Uint8Array[] = [];
+  #held = 0;
+
+  /** How many octets were pushed and not taken. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Takes octets of the peer, cut anywhere. Copies them. */
+  push(octets: Uint8Array): void {
+    if (octets.length === 0) return;
+    this.#chunks.push(octets.slice());
+    this.#held += octets.length;
+  }
+
+  /**
+   * The content of the next frame; undefined until all of it has come.
+   *
+   * @param maxFrame The greatest legal frame, header included.
+   * @param isSetUp Whether the context is being set up, where the server may answer with an error in clear.
+   * @throws {ConnectionError} `gss-failed` for such an error, whose text is neither read nor shown (CVE-2022-41862).
+   * @throws {ProtocolError} If the frame is longer, or empty.
+   */
+  next(maxFrame: number, isSetUp: boolean): Uint8Array | undefined {
+    if (this.#held < HEADER) {
+      if (this.#chunks[0]?.[0] === BACKEND.ErrorResponse && isSetUp) throw refusedInClear();
+      return undefined;
+    }
+    const whole = this.#chunks.length === 1 ? this.#chunks[0] : joinOctets(this.#chunks);
+    if (whole === undefined) return undefined;
+    this.#chunks = [whole];
+    if (isSetUp && whole[0] === BACKEND.ErrorResponse) throw refusedInClear();
+    const length = new DataView(whole.buffer, whole.byteOffset).getUint32(0);
+    if (length === 0 || length + HEADER > maxFrame) {
+      throw new ProtocolError(
+        `Cannot read the encrypted stream: a packet has ${length} octets, it must have 1 to ${
+          maxFrame - HEADER
+        }`,
+        { phase: "gss" },
+      );
+    }
+    const end = HEADER + length;
+    if (whole.length < end) return undefined;
+    this.#chunks = whole.length === end ? [] : [whole.subarray(end)];
+    this.#held -= end;
+    return whole.subarray(HEADER, end);
+  }
+}
+
+function refusedInClear(): ConnectionError {
+  return new ConnectionError(
+    "gss-failed",
+    "Cannot set up GSSAPI encryption: the server answered with an error instead of a token",
+    {
+      phase: "gss",
+      hint:
+        "Its text is not shown, as anybody may have written it before encryption; the server's log has it",
+    },
+  );
+}
