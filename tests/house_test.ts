@@ -110,6 +110,20 @@ test("src prints nothing and casts nothing to any", () => {
   assert.deepEqual(wrong, []);
 });
 
+test("test files start everything before their first test", () => {
+  // Node runs the after hooks of a file whenever all tests it knows so far are done: a server that is started behind
+  // the first of them may be stopped as soon as it is up.
+  const wrong = filesUnder("tests").filter((path) => path.endsWith("_test.ts")).filter((path) => {
+    const text = readFileSync(join(ROOT, path), "utf8");
+    const first = /^ *test\(/m.exec(text)?.index ?? text.length;
+    const awaits = text.matchAll(
+      /^(?:const .*)?await |\bawait (?:startIfPossible|liveServers)\(/gm,
+    );
+    return [...awaits].some(({ index }) => index > first);
+  });
+  assert.deepEqual(wrong, []);
+});
+
 test("the only bare import of src is @noble/hashes", () => {
   const bare = sources.flatMap(({ text }) => importsOf(text)).filter((target) =>
     !target.startsWith(".") && !target.startsWith("node:")

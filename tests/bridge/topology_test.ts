@@ -26,6 +26,19 @@ const pooler = await startIfPossible(async () => {
   };
 });
 
+const cluster = await startIfPossible(async () => {
+  const primary = await startPrimary(18);
+  const standby = await startStandby(primary);
+  return {
+    primary,
+    standby,
+    async stop() {
+      await standby.stop();
+      await primary.stop();
+    },
+  };
+});
+
 for (const sslmode of ["disable", "verify-full"]) {
   test(`through PgBouncer, sslmode=${sslmode}: queries, transactions, cancel`, {
     skip: pooler.skip,
@@ -54,19 +67,6 @@ for (const sslmode of ["disable", "verify-full"]) {
     }, { max: 1, prepare: false });
   });
 }
-
-const cluster = await startIfPossible(async () => {
-  const primary = await startPrimary(18);
-  const standby = await startStandby(primary);
-  return {
-    primary,
-    standby,
-    async stop() {
-      await standby.stop();
-      await primary.stop();
-    },
-  };
-});
 
 test("a pool whose primary fails goes on with the one that took over", {
   skip: cluster.skip,

@@ -57,6 +57,8 @@ const PARAMETERS: ConnectionParameters = {
   oauth_client_secret: "client-of-oauth",
 };
 
+const loaded = await adapters();
+
 test("every keyword that holds a secret is among those looked for", () => {
   const secret = KEYWORDS.filter(({ kind }) => kind === "secret").map(({ keyword }) => keyword);
   assert.deepEqual(secret.filter((keyword) => PARAMETERS[keyword] === undefined), []);
@@ -197,7 +199,7 @@ async function adapters(): Promise<readonly Adapter[]> {
   return [nodeAdapter];
 }
 
-for (const adapter of await adapters()) {
+for (const adapter of loaded) {
   test(`sockets of the ${adapter.name} adapter show nothing of what went through them`, async () => {
     const server = await startScripted([{ expect: "packet" }, { send: "cafebabe" }, {
       wait: true,

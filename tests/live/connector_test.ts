@@ -63,8 +63,30 @@ async function loginBy(connector: Connector): Promise<readonly [string, boolean,
   }
 }
 
-for (const version of [18, 17, 14] as const) {
-  const changing = await startIfPossible(() => startChanging(version));
+const changers = await Promise.all(
+  ([18, 17, 14] as const).map(async (version) => ({
+    version,
+    changing: await startIfPossible(() => startChanging(version)),
+  })),
+);
+const pooler = await startIfPossible(async () => {
+  debianProgram("pgbouncer");
+  const server = await startPostgres({ tls: false });
+  const databases = { app: `host=127.0.0.1 port=${server.port} dbname=app user=trust_user` };
+  const users = { [ROLE]: PASSWORD };
+  const scram = await startPgBouncer({ authType: "scram-sha-256", users, databases });
+  const trust = await startPgBouncer({ authType: "trust", users, databases });
+  return {
+    scram,
+    trust,
+    async stop() {
+      await Promise.all([scram.stop(), trust.stop()]);
+      await server.stop();
+    },
+  };
+});
+
+for (const { version, changing } of changers) {
   const { skip } = changing;
 
   for (const [channel, parameters] of [["plaintext", PLAIN], ["TLS", VERIFIED]] as const) {
@@ -167,23 +189,6 @@ function connectorTo(
     ...(firstQuery === undefined ? {} : { firstQuery }),
   });
 }
-
-const pooler = await startIfPossible(async () => {
-  debianProgram("pgbouncer");
-  const server = await startPostgres({ tls: false });
-  const databases = { app: `host=127.0.0.1 port=${server.port} dbname=app user=trust_user` };
-  const users = { [ROLE]: PASSWORD };
-  const scram = await startPgBouncer({ authType: "scram-sha-256", users, databases });
-  const trust = await startPgBouncer({ authType: "trust", users, databases });
-  return {
-    scram,
-    trust,
-    async stop() {
-      await Promise.all([scram.stop(), trust.stop()]);
-      await server.stop();
-    },
-  };
-});
 
 for (const [channel, parameters] of [["plaintext", PLAIN], ["TLS", VERIFIED]] as const) {
   test(`PgBouncer over ${channel}: SASLInitialResponse and the first query leave early`, {

@@ -69,6 +69,13 @@ function target(user: string, parameters: Readonly<Record<string, string>> = {})
   });
 }
 
+const program = process.platform === "linux"
+  ? await compiled("scm_server", "program").catch((error: unknown) => {
+    if (error instanceof MachineUnavailable) return error.message;
+    throw error;
+  })
+  : "SO_PASSCRED runs on Linux only";
+
 test("PostgreSQL 18 takes a token, of whoever logs in or by name", { skip }, async () => {
   for (const bearerToken of ["ok", "ok.alice", () => Promise.resolve("ok")]) {
     await withSession(target("alice", { require_auth: "oauth" }), async (session) => {
@@ -155,13 +162,6 @@ test("an issuer over http takes libpq's debug switch", { skip }, async () => {
     delete process.env["PGOAUTHDEBUG"];
   }
 });
-
-const program = process.platform === "linux"
-  ? await compiled("scm_server", "program").catch((error: unknown) => {
-    if (error instanceof MachineUnavailable) return error.message;
-    throw error;
-  })
-  : "SO_PASSCRED runs on Linux only";
 
 test("Linux tells a server of old who is at the Unix socket, for one zero octet", {
   skip: typeof program === "string" ? program : false,

@@ -25,6 +25,8 @@ async function exchange(port: number, ...writes: readonly string[]): Promise<str
   return Buffer.concat(chunks).toString("hex");
 }
 
+const live = await liveServers();
+
 test("a scripted server sends what its script says once the client has sent what it expects", async () => {
   const server = await startScripted([
     { expect: "packet" },
@@ -113,8 +115,6 @@ test("coordinates of servers survive the environment", () => {
   }));
   assert.deepEqual(parseCoordinates(formatCoordinates(servers)), servers);
 });
-
-const live = await liveServers();
 
 for (const { version, port } of live.servers) {
   test(`PostgreSQL ${version} is there and answers SSLRequest with S`, async () => {
