@@ -12,9 +12,10 @@ type Streams<T> = Set<EventStream<T>>;
 /** Everybody who wants to know what a server says of its own accord: callbacks first, then iterators. */
 export class Announcements {
   readonly #onRoom: () => void;
-  readonly #notices: Streams<NoticeFields> = new Set();
-  readonly #notifications: Streams<Notification> = new Set();
-  readonly #changes: Streams<ParameterChange> = new Set();
+  /** Made with the first listener; most sessions have none. */
+  #notices: Streams<NoticeFields> | undefined;
+  #notifications: Streams<Notification> | undefined;
+  #changes: Streams<ParameterChange> | undefined;
   /** Takes messages that may come at any time, and says whether it took one. */
   readonly takes: (message: BackendMessage) => boolean;
 
@@ -53,34 +54,34 @@ export class Announcements {
 
   /** Notices from now on. */
   notices(): EventStream<NoticeFields> {
-    return this.#open("notices", this.#notices);
+    return this.#open("notices", this.#notices ??= new Set());
   }
 
   /** Notifications of all channels from now on. */
   notifications(): EventStream<Notification> {
-    return this.#open("notifications", this.#notifications);
+    return this.#open("notifications", this.#notifications ??= new Set());
   }
 
   /** Reported parameters from now on. */
   parameterChanges(): EventStream<ParameterChange> {
-    return this.#open("parameter changes", this.#changes);
+    return this.#open("parameter changes", this.#changes ??= new Set());
   }
 
   /** Adds a stream of notifications that was made elsewhere. */
   add(stream: EventStream<Notification>): void {
-    this.#notifications.add(stream);
+    (this.#notifications ??= new Set()).add(stream);
   }
 
   /** Removes it again. */
   remove(stream: EventStream<Notification>): void {
-    this.#notifications.delete(stream);
+    this.#notifications?.delete(stream);
   }
 
   /** Ends all iterations: with the reason why nothing will come any more, or well. */
   end(error?: unknown): void {
     for (const streams of [this.#notices, this.#notifications, this.#changes]) {
-      for (const stream of streams) stream.end(error);
-      streams.clear();
+      for (const stream of streams ?? []) stream.end(error);
+      streams?.clear();
     }
   }
 
@@ -97,12 +98,12 @@ export class Announcements {
   }
 }
 
-function push<T>(streams: Streams<T>, value: T, length: number): void {
-  for (const stream of streams) stream.push(value, length + EVENT_WEIGHT);
+function push<T>(streams: Streams<T> | undefined, value: T, length: number): void {
+  for (const stream of streams ?? []) stream.push(value, length + EVENT_WEIGHT);
 }
 
-function someFull<T>(streams: Streams<T>): boolean {
-  for (const stream of streams) {
+function someFull<T>(streams: Streams<T> | undefined): boolean {
+  for (const stream of streams ?? []) {
     if (stream.full) return true;
   }
   return false;

@@ -91,7 +91,7 @@ export async function bringCancel(
       transport.close();
     }
   } catch (error) {
-    if (clock.signal.aborted) throw clock.error("cancel");
+    if (clock.expired) throw clock.error("cancel");
     throw error;
   }
 }

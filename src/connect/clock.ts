@@ -1,15 +1,21 @@
 import { ConnectionError, type Phase } from "../errors.ts";
 
 /**
- * The two bounds of a connection attempt in one signal: the caller's own, over everything, and connect_timeout,
- * over one address.
+ * The two bounds of a connection attempt as one: the caller's own signal, over everything, and connect_timeout, over one
+ * address. Where neither is set it costs nothing.
  */
 export class Clock {
-  readonly #controller = new AbortController();
   readonly #outer: AbortSignal | undefined;
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #timeoutMs: number | undefined;
-  readonly #onOuter = (): void => this.#controller.abort();
+  readonly #listeners = new Set<() => void>();
+  readonly #fire = (): void => {
+    this.#expired = true;
+    this.#controller?.abort();
+    for (const listener of [...this.#listeners]) listener();
+  };
+  #controller: AbortController | undefined;
+  #expired = false;
 
   /**
    * @param outer The caller's signal.
@@ -18,16 +24,37 @@ export class Clock {
   constructor(outer: AbortSignal | undefined, timeoutMs: number | undefined) {
     this.#outer = outer;
     this.#timeoutMs = timeoutMs;
-    if (outer?.aborted) this.#controller.abort();
-    else outer?.addEventListener("abort", this.#onOuter);
-    if (timeoutMs !== undefined) {
-      this.#timer = setTimeout(() => this.#controller.abort(), timeoutMs);
-    }
+    if (outer?.aborted) this.#expired = true;
+    else outer?.addEventListener("abort", this.#fire);
+    if (timeoutMs !== undefined) this.#timer = setTimeout(this.#fire, timeoutMs);
   }
 
-  /** Fires when either bound is reached. */
+  /** Whether either bound was reached. */
+  get expired(): boolean {
+    return this.#expired;
+  }
+
+  /** Fires when either bound is reached; made when it is first asked for. */
   get signal(): AbortSignal {
-    return this.#controller.signal;
+    const controller = this.#controller ??= new AbortController();
+    if (this.#expired) controller.abort();
+    return controller.signal;
+  }
+
+  /** Whether there is a bound at all. */
+  get bounded(): boolean {
+    return this.#outer !== undefined || this.#timeoutMs !== undefined;
+  }
+
+  /**
+   * Calls back once a bound is reached, if it is not yet.
+   *
+   * @returns Takes it back.
+   */
+  onExpire(listener: () => void): () => void {
+    if (!this.bounded) return doNothing;
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** The error for a bound that was reached in this phase. */
@@ -47,26 +74,28 @@ export class Clock {
    * @throws {ConnectionError} `timeout` or `aborted` as soon as a bound is reached.
    */
   async race<T>(work: Promise<T>, phase: Phase): Promise<T> {
-    const { signal } = this.#controller;
-    let onAbort: (() => void) | undefined;
+    if (!this.bounded) return await work;
+    let release = doNothing;
     const bound = new Promise<never>((_, reject) => {
-      onAbort = () => reject(this.error(phase));
-      if (signal.aborted) onAbort();
-      else signal.addEventListener("abort", onAbort);
+      const give = (): void => reject(this.error(phase));
+      if (this.#expired) give();
+      else release = this.onExpire(give);
     });
     try {
       return await Promise.race([work, bound]);
     } finally {
-      if (onAbort !== undefined) signal.removeEventListener("abort", onAbort);
+      release();
     }
   }
 
   /** Releases timer and listener. */
   stop(): void {
     clearTimeout(this.#timer);
-    this.#outer?.removeEventListener("abort", this.#onOuter);
+    this.#outer?.removeEventListener("abort", this.#fire);
   }
 }
+
+const doNothing = (): void => {};
 
 /** The error for a signal of the caller's that has fired. */
 export function abortError(signal: AbortSignal, phase: Phase): ConnectionError {

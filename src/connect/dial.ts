@@ -32,17 +32,35 @@ export async function dial(
   clock: Clock,
   options: SocketOptions,
 ): Promise<DialResult> {
-  if (clock.signal.aborted) throw clock.error("dial");
+  if (clock.expired) throw clock.error("dial");
+  const [only, ...others] = addresses;
+  if (only !== undefined && others.length === 0 && !clock.bounded) {
+    return await dialOne(adapter, only, options);
+  }
   const race = new Race(adapter, addresses, options);
-  const giveUp = (): void => race.stop();
-  clock.signal.addEventListener("abort", giveUp);
+  const release = clock.onExpire(() => race.stop());
   try {
     const result = await race.run();
-    if (!clock.signal.aborted) return result;
+    if (!clock.expired) return result;
     result.opened?.transport.close();
     throw clock.error("dial");
   } finally {
-    clock.signal.removeEventListener("abort", giveUp);
+    release();
+  }
+}
+
+/** The usual case, which nothing can cut short. */
+async function dialOne(
+  adapter: Adapter,
+  address: Address,
+  options: SocketOptions,
+): Promise<DialResult> {
+  try {
+    const transport = await adapter.dial(address, undefined, options);
+    return { opened: { transport, address }, failures: [] };
+  } catch (error) {
+    if (!(error instanceof PgHandshakeError)) throw error;
+    return { opened: undefined, failures: [{ address, error }] };
   }
 }
 

@@ -44,10 +44,9 @@ export async function drive<Result>(
 ): Promise<Result> {
   const { clock } = options;
   let transport = plain;
-  const release = (): void => transport.close();
-  clock.signal.addEventListener("abort", release);
+  const release = clock.onExpire(() => transport.close());
   try {
-    if (clock.signal.aborted) throw clock.error(options.phase());
+    if (clock.expired) throw clock.error(options.phase());
     let step = machine.start();
     for (;;) {
       for (const event of step.events) options.report(event);
@@ -78,7 +77,7 @@ export async function drive<Result>(
     }
   } catch (error) {
     // Whatever broke when the clock closed the socket, the clock is the reason.
-    if (clock.signal.aborted) throw clock.error(options.phase());
+    if (clock.expired) throw clock.error(options.phase());
     if (error instanceof ConnectionError && OF_THE_TRANSPORT.has(error.code)) {
       throw located(error, options.phase());
     }
@@ -86,7 +85,7 @@ export async function drive<Result>(
     if (error instanceof ProtocolError) locate(error, options.phase());
     throw error;
   } finally {
-    clock.signal.removeEventListener("abort", release);
+    release();
   }
 }
 

@@ -65,7 +65,10 @@ export class EndpointMemory {
   /** Remembers how a start-up went. */
   learn(name: EndpointName, start: SessionStart): void {
     const { authentication, channel, offered, parameters } = start;
-    this.#learned.set(keyOf(name), {
+    const key = keyOf(name);
+    const known = this.#learned.get(key);
+    if (known !== undefined && isAsKnown(known, start)) return;
+    this.#learned.set(key, {
       ...name,
       channel: channel.kind,
       method: authentication.method,
@@ -90,6 +93,15 @@ export class EndpointMemory {
   }
 }
 
+/** The usual case, which is cheaper to see than to write down anew. */
+function isAsKnown(known: LearnedEndpoint, start: SessionStart): boolean {
+  const { authentication, channel, offered, parameters } = start;
+  return known.channel === channel.kind && known.method === authentication.method &&
+    known.channelBound === authentication.channelBound &&
+    known.serverVersion.text === (parameters.get("server_version") ?? "") &&
+    MECHANISMS.every((one) => offered.includes(one) === known.mechanisms.includes(one));
+}
+
 /** What a server calls itself may be of any length. */
 function shortened({ text, number }: ServerVersion): ServerVersion {
   return { text: printable(text, { keepLines: false, max: 100 }), number };
@@ -97,5 +109,5 @@ function shortened({ text, number }: ServerVersion): ServerVersion {
 
 /** No name of any of them holds a zero octet: it would end there in StartupMessage. */
 function keyOf({ host, address, port, user, database, encryption }: EndpointName): string {
-  return [host, address, port, user, database, encryption].join("\0");
+  return `${host}\0${address}\0${port}\0${user}\0${database}\0${encryption}`;
 }

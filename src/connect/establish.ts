@@ -117,6 +117,7 @@ class Attempt {
   readonly #gss: GssAnswerer;
   #transport: Transport | undefined;
   #address: Address | undefined;
+  #name: EndpointName | undefined;
   #racing = false;
   #undialed: readonly DialFailure[] = [];
   #machine: ClientHandshake | undefined;
@@ -235,6 +236,10 @@ class Attempt {
   }
 
   #endpoint(address: Address): EndpointName {
+    return this.#name ??= this.#nameOf(address);
+  }
+
+  #nameOf(address: Address): EndpointName {
     const { host, encryption } = this.#target;
     const { user, dbname } = this.#circumstances.settings;
     return {

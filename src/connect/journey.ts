@@ -47,8 +47,12 @@ export class Journey<Success extends Arrival> {
     this.#attempting = attempting;
     const { settings, options, gss } = circumstances;
     this.#circumstances = circumstances;
+    const { hosts, sslmode, sslnegotiation, targetSessionAttrs } = settings;
     this.#plan = new ConnectionPlan({
-      ...settings,
+      hosts,
+      sslmode,
+      sslnegotiation,
+      targetSessionAttrs,
       gss,
       chance: settings.loadBalanceHosts === "random" ? randomBelow : undefined,
       sendsApplicationName: settings.startup.some(([name]) => name === "application_name"),

@@ -286,11 +286,7 @@ export class Session implements AsyncDisposable {
       // A peer that is gone has nothing to be told any more; the socket is released either way.
       if (!(error instanceof ConnectionError)) throw error;
     } finally {
-      this.#release(
-        new ConnectionError("aborted", "the session was closed while the query ran", {
-          phase: "ready",
-        }),
-      );
+      this.#release(this.#queue.pending === 0 ? undefined : closedWhileRunning());
       this.#announcements.end();
       this.#onClosed(undefined);
     }
@@ -401,6 +397,12 @@ function notOpen(call: string, why: string, cause?: unknown): UsageError {
     code: "session-closed",
     phase: "ready",
     ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+function closedWhileRunning(): ConnectionError {
+  return new ConnectionError("aborted", "the session was closed while the query ran", {
+    phase: "ready",
   });
 }
 

@@ -29,20 +29,20 @@ export async function checkSession(
   wants: WantedSession,
   surroundings: SessionCheckOptions,
 ): Promise<SessionStart> {
+  if (wants === "any") return start;
   const version = readServerVersion(start.parameters.get("server_version")).number;
   const verdict = judgeSession(wants, start.parameters, version);
   if (verdict.is === "accepted") return start;
   const { clock, emit } = surroundings;
-  const release = (): void => transport.close();
-  clock.signal.addEventListener("abort", release);
+  const release = clock.onExpire(() => transport.close());
   try {
     const stream = new MessageStream(transport, start.leftover, emit);
     return await settle(stream, start, { wants, verdict, ...surroundings });
   } catch (error) {
-    if (clock.signal.aborted) throw clock.error("ready");
+    if (clock.expired) throw clock.error("ready");
     throw error;
   } finally {
-    clock.signal.removeEventListener("abort", release);
+    release();
   }
 }
 

@@ -2,6 +2,7 @@ import { UsageError } from "../errors.ts";
 import { ByteReader } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
 import { MAX_CANCEL_KEY, MIN_SERVER_KEY, showOctet } from "./codes.ts";
+import { decodeText } from "./text.ts";
 
 /** ParameterStatus ('S'): the current value of one run-time parameter. */
 export interface ParameterStatus {
@@ -62,6 +63,17 @@ export function encodeParameterStatus(message: ParameterStatus, out: ByteWriter)
  * @throws {MessageFormatError} If a terminator is missing or octets are left over.
  */
 export function decodeParameterStatus(body: Uint8Array): ParameterStatus {
+  // Fifteen of them come with every session: the decoder is called once for each, as no character has a zero octet in it.
+  const text = decodeText(body);
+  const middle = text.indexOf("\0");
+  const end = text.indexOf("\0", middle + 1);
+  if (middle !== -1 && end !== -1 && end === text.length - 1) {
+    return {
+      type: "ParameterStatus",
+      name: text.slice(0, middle),
+      value: text.slice(middle + 1, end),
+    };
+  }
   const reader = new ByteReader(body, "ParameterStatus");
   const name = reader.cstring();
   const value = reader.cstring();

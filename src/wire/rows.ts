@@ -114,31 +114,39 @@ export function encodeDataRow(message: DataRow, out: ByteWriter): void {
  *   beyond the body.
  */
 export function decodeDataRow(body: Uint8Array): DataRow {
-  const reader = new ByteReader(body, "DataRow");
-  const count = readCount(reader, LEAST_VALUE, "values");
+  const octets = body.length;
+  const count = ((body[0] ?? 0) << 8) | (body[1] ?? 0);
+  // A count that cannot be true is refused before it costs anything.
+  if (octets < COUNT || count > 0x7fff || count * LEAST_VALUE > octets - COUNT) readerAt(body, 0);
   const text = decodeText(body);
-  const aligned = text.length === body.length;
+  const aligned = text.length === octets;
   const values: (string | null)[] = [];
   let at = COUNT;
-  // Not by the reader's small steps: of all that is ever decoded most is decoded here.
-  while (values.length < count) {
+  // Not by a reader's small steps: of all that is ever decoded most is decoded here.
+  for (let left = count; left > 0; left--) {
     const start = at + LEAST_VALUE;
     const length = ((body[at] ?? 0) << 24) | ((body[at + 1] ?? 0) << 16) |
       ((body[at + 2] ?? 0) << 8) | (body[at + 3] ?? 0);
     const end = length === -1 ? start : start + length;
-    if (end < start || end > body.length) refuseValue(reader, at - COUNT);
+    if (end < start || end > octets) refuseValue(body, at - COUNT);
     if (length === -1) values.push(null);
     else values.push(aligned ? text.substring(start, end) : decodeText(body.subarray(start, end)));
     at = end;
   }
-  reader.skip(at - COUNT);
-  reader.end();
+  if (at !== octets) readerAt(body, at - COUNT).end();
   return { type: "DataRow", values };
 }
 
-/** Lets the reader, which stands behind the count, find what is wrong with the value so many octets further. */
-function refuseValue(reader: ByteReader, offset: number): never {
+/** A reader that stands so many octets behind the count, and finds what is wrong there. */
+function readerAt(body: Uint8Array, offset: number): ByteReader {
+  const reader = new ByteReader(body, "DataRow");
+  readCount(reader, LEAST_VALUE, "values");
   reader.skip(offset);
+  return reader;
+}
+
+function refuseValue(body: Uint8Array, offset: number): never {
+  const reader = readerAt(body, offset);
   reader.skip(reader.i32());
   return reader.fail("a value is not whole");
 }

@@ -5,7 +5,7 @@ const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Up to this many octets, adding characters one by one is faster than a call of TextDecoder. */
-const SHORT = 24;
+const SHORT = 8;
 
 /**
  * The octets of a text that is to stand in front of a zero octet.
