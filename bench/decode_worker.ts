@@ -108,7 +108,7 @@ function frame(chunks: readonly Uint8Array[]): number {
   const deframer = new Deframer();
   for (const chunk of chunks) {
     deframer.adopt(chunk);
-    while (deframer.message(SESSION_LIMITS) !== undefined) count += 1;
+    while (deframer.step(SESSION_LIMITS)) count += 1;
   }
   return count;
 }

@@ -50,6 +50,12 @@ export class Deframer {
   #held = 0;
   /** Inside an error in the form of protocol 2: how much of its text is known to hold no zero octet. */
   #scanned: number | undefined;
+  /** The message stepped to: its type, and where its body stands. */
+  #type = 0;
+  #body: Uint8Array | undefined;
+  #bodyAt = 0;
+  #bodyLength = 0;
+  #isLegacy = false;
 
   /** How many octets were pushed and not taken out yet. */
   get held(): number {
@@ -110,22 +116,87 @@ export class Deframer {
    * @throws {MessageFormatError} As soon as the header is held, if its length word is not legal.
    */
   message(limits: FrameLimits): Frame | undefined {
-    if (this.#held === 0) return undefined;
+    if (!this.step(limits)) return undefined;
+    const type = this.#type;
+    const body = this.body();
+    return this.#isLegacy ? { type, body, legacy: true } : { type, body };
+  }
+
+  /**
+   * Steps to the next message without making anything of it: for whoever looks at few of many. Its {@link type} and
+   * {@link body} can be had until the next step.
+   *
+   * @param limits What is legal in this phase.
+   * @returns Whether all of it was held; if not, there is no message now.
+   * @throws {MessageFormatError} As soon as the header is held, if its length word is not legal.
+   */
+  step(limits: FrameLimits): boolean {
+    return (!limits.legacyErrors && this.#stepInside(limits)) || this.#stepAnywhere(limits);
+  }
+
+  /** The usual case: a message that ends inside the block it begins in. Takes nothing, and returns false, in any other. */
+  #stepInside(limits: FrameLimits): boolean {
+    const block = this.#blocks[this.#head];
+    const at = this.#at;
+    if (block === undefined || this.#held < HEADER || at + HEADER > block.length) return false;
+    const type = block[at] ?? 0;
+    const length = (((block[at + 1] ?? 0) << 24) | ((block[at + 2] ?? 0) << 16) |
+      ((block[at + 3] ?? 0) << 8) | (block[at + 4] ?? 0)) >>> 0;
+    const next = at + 1 + length;
+    if (
+      length < (limits.minLength?.(type) ?? MIN_LENGTH) || length > limits.maxLength(type) ||
+      this.#held <= length + 1 || next >= block.length
+    ) return false;
+    this.#type = type;
+    this.#body = block;
+    this.#bodyAt = at + HEADER;
+    this.#bodyLength = length - 4;
+    this.#isLegacy = false;
+    this.#scanned = undefined;
+    this.#at = next;
+    this.#held -= length + 1;
+    return true;
+  }
+
+  #stepAnywhere(limits: FrameLimits): boolean {
+    this.#body = undefined;
+    this.#isLegacy = false;
+    if (this.#held === 0) return false;
     const type = this.#octet(0);
+    this.#type = type;
     if (limits.legacyErrors && type === BACKEND.ErrorResponse && this.#isLegacyError()) {
-      return this.#legacyError();
+      this.#body = this.#legacyError();
+      this.#bodyAt = 0;
+      this.#bodyLength = this.#body?.length ?? 0;
+      this.#isLegacy = true;
+      return this.#body !== undefined;
     }
     this.#scanned = undefined;
-    if (this.#held < HEADER) return undefined;
+    if (this.#held < HEADER) return false;
     const length = this.#u32(1);
     const least = limits.minLength?.(type) ?? MIN_LENGTH;
     const greatest = limits.maxLength(type);
     if (length < least || length > greatest) {
       throw badLength(`message ${showOctet(type)}`, length, least, greatest);
     }
-    if (this.#held <= length) return undefined;
+    if (this.#held <= length) return false;
     this.#skip(HEADER);
-    return { type, body: this.#cut(length - 4) };
+    this.#body = this.#cut(length - 4);
+    this.#bodyAt = 0;
+    this.#bodyLength = length - 4;
+    return true;
+  }
+
+  /** The type octet of the message stepped to. */
+  get type(): number {
+    return this.#type;
+  }
+
+  /** What follows the length word of the message stepped to; nobody writes these octets again. */
+  body(): Uint8Array {
+    const length = this.#bodyLength;
+    if (this.#body === undefined || length === 0) return new Uint8Array(0);
+    return this.#body.subarray(this.#bodyAt, this.#bodyAt + length);
   }
 
   /**
@@ -177,7 +248,7 @@ export class Deframer {
     return length < MIN_BEFORE_OK_LENGTH || length > MAX_ERROR_LENGTH;
   }
 
-  #legacyError(): Frame | undefined {
+  #legacyError(): Uint8Array | undefined {
     const most = Math.min(this.#held - 1, MAX_LEGACY_ERROR_TEXT);
     const zero = this.#findZero(1 + (this.#scanned ?? 0), 1 + most);
     if (zero === undefined && most < MAX_LEGACY_ERROR_TEXT) {
@@ -188,7 +259,7 @@ export class Deframer {
     this.#skip(1);
     const body = this.#cut(zero === undefined ? most : zero - 1);
     if (zero !== undefined) this.#skip(1);
-    return { type: BACKEND.ErrorResponse, body, legacy: true };
+    return body;
   }
 
   /** Where the first zero octet stands, from `from` on and before `until`, counted from the next octet. */

@@ -72,6 +72,53 @@ test("What was pushed may be overwritten at once", () => {
   assert.deepEqual(deframer.message(PREPARE_LIMITS), { type: 0x5a, body: hex("49") });
 });
 
+test("Stepping finds the messages that are cut out, however the stream was cut, and a body only where it is asked for", () => {
+  const prng = new Prng(11);
+  const bodies = Array.from({ length: 400 }, () => prng.octets(prng.below(prng.pick([1, 9, 300]))));
+  const messages = bodies.map((body, index) => {
+    const header = new Uint8Array(5);
+    header[0] = index % 3 === 0 ? 0x44 : 0x53;
+    new DataView(header.buffer).setUint32(1, body.length + 4);
+    return join(header, body);
+  });
+  const stream = join(...messages);
+  for (const size of [1, 3, 64, 1_500, stream.length]) {
+    const deframer = new Deframer();
+    const adopts = size > 1_000;
+    let found = 0;
+    for (const piece of split(stream, size)) {
+      if (adopts) deframer.adopt(piece.slice());
+      else deframer.push(piece);
+      while (deframer.step(SESSION_LIMITS)) {
+        assert.equal(deframer.type, messages[found]?.[0]);
+        const where = `message ${found} in pieces of ${size}`;
+        if (found % 2 === 0) assert.deepEqual(deframer.body(), bodies[found], where);
+        found += 1;
+        // What is cut out in between is what comes next.
+        if (found % 7 === 0) {
+          const next = deframer.message(SESSION_LIMITS);
+          if (next === undefined) break;
+          assert.deepEqual(next.body, bodies[found], where);
+          found += 1;
+        }
+      }
+    }
+    assert.equal(found, messages.length);
+    assert.equal(deframer.held, 0);
+  }
+});
+
+test("A message that is not whole cannot be stepped to, and one that cannot be legal is refused", () => {
+  const deframer = deframerOf(hex("5a 00000005"));
+  assert.equal(deframer.step(PREPARE_LIMITS), false);
+  assert.equal(deframer.body().length, 0);
+  deframer.push(hex("49 53 00000003 44"));
+  assert.ok(deframer.step(PREPARE_LIMITS));
+  assert.equal(deframer.type, 0x5a);
+  assert.deepEqual(deframer.body(), hex("49"));
+  assert.throws(() => deframer.step(PREPARE_LIMITS), MessageFormatError);
+});
+
 test("A body keeps its octets when more are pushed and taken out", () => {
   const deframer = new Deframer();
   const bodies: Uint8Array[] = [];
