@@ -11,6 +11,7 @@ import process from "node:process";
 import { executeOrThrow } from "./execute.ts";
 import { machine, MachineUnavailable } from "./machines.ts";
 import { PASSWORD, type PostgresServer, startPostgres } from "./postgres.ts";
+import { buildPackage } from "./npm_package.ts";
 import { installPackages } from "./prepare.ts";
 import { repositoryRoot } from "./repository.ts";
 import { getRuntime, RUNTIME_NAMES } from "./runtimes.ts";
@@ -27,7 +28,8 @@ const project: string = mkdtempSync(join(tmpdir(), "pg-handshake-package-"));
 
 try {
   await installPackages();
-  await build();
+  await buildPackage();
+  say("builds");
   await pack();
   await compileAgainst();
   await useEverywhere();
@@ -48,15 +50,6 @@ interface Manifest {
 function specifiers(): readonly string[] {
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;
   return Object.keys(exports).map((entry) => entry.replace(/^\./, NAME));
-}
-
-async function build(): Promise<void> {
-  rmSync(join(root, "dist"), { recursive: true, force: true });
-  const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
-  const { executable } = await machine("node-20");
-  const args = [compiler, "-p", "tsconfig.build.json"];
-  await executeOrThrow("build the package", executable, args, { cwd: root });
-  say("builds");
 }
 
 async function pack(): Promise<void> {
