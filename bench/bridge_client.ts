@@ -1,4 +1,4 @@
-/** Measures drivers over bridges on the runtime it runs on; prints one line of JSON. Started by `bridge.ts`. */
+/** Measures drivers over bridges on the runtime it runs on; prints one line of JSON. Started by `parts/bridge.ts`. */
 import process from "node:process";
 import pg from "pg";
 import postgres from "postgres";
@@ -6,7 +6,7 @@ import { pgStream } from "../src/bridge/pg.ts";
 import { postgresSocket } from "../src/bridge/postgres.ts";
 
 /** JSON in the first argument. */
-export interface BenchTask {
+export interface BridgeTask {
   readonly port: number;
   readonly user: string;
   readonly password: string;
@@ -16,7 +16,7 @@ export interface BenchTask {
 }
 
 /** What one contender did in one round. */
-export interface Sample {
+export interface BridgeSample {
   readonly way: string;
   readonly contender: "alone" | "bridge";
   readonly megabytesPerS: number;
@@ -37,8 +37,8 @@ const SMALL_COUNT = 400;
 /** Rounds that only make the compilers warm. */
 const WARM_UP = 3;
 
-const task = JSON.parse(process.argv[2] ?? "") as BenchTask;
-const samples: Sample[] = [];
+const task = JSON.parse(process.argv[2] ?? "") as BridgeTask;
+const samples: BridgeSample[] = [];
 for (const driver of [openPg, openPostgres]) {
   for (const tls of [false, true]) {
     const way = `${driver === openPg ? "pg" : "postgres.js"}${tls ? ", TLS" : ""}`;
@@ -59,7 +59,7 @@ for (const driver of [openPg, openPostgres]) {
 }
 process.stdout.write(`${JSON.stringify(samples)}\n`);
 
-async function measure(client: Client): Promise<Pick<Sample, "megabytesPerS" | "queryUs">> {
+async function measure(client: Client): Promise<Pick<BridgeSample, "megabytesPerS" | "queryUs">> {
   let began = performance.now();
   await client.query(LARGE);
   const megabytesPerS = LARGE_MEGABYTES * 1000 / (performance.now() - began);

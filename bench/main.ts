@@ -1,7 +1,7 @@
 /**
  * Measures what a connect costs, ours and others', side by side in one run: `deno task bench`. Starts its own servers.
  *
- *   --only latency,burst      these parts: flights, latency, burst, memory, size, import, decode
+ *   --only latency,burst      these parts: flights, latency, burst, memory, size, import, decode, bridge
  *   --runtimes deno,bun,node  these runtimes; "node" stands for both
  *   --rounds 20 --batch 10    how often, and how many connects at a stretch
  *   --quick                   few rounds
@@ -24,6 +24,7 @@ import { buildPrograms } from "./build.ts";
 import { type ContenderName, CONTENDERS } from "./contenders/table.ts";
 import { findLibpqs } from "./libpq.ts";
 import { Mistake, type PartName, readOptions } from "./options.ts";
+import { measureBridge } from "./parts/bridge.ts";
 import { measureBurst } from "./parts/burst.ts";
 import { measureDecode } from "./parts/decode.ts";
 import { measureFlights } from "./parts/flights.ts";
@@ -41,6 +42,7 @@ const MEASURE: Readonly<Record<PartName, (bench: Bench) => Promise<PartResult>>>
   size: measureSize,
   import: measureImport,
   decode: measureDecode,
+  bridge: measureBridge,
 };
 const PEERS: readonly string[] = ["pg", "pg-protocol", "postgres", "pgwire"];
 /** Sessions of a memory measurement, of every contender at once. */
@@ -65,7 +67,7 @@ async function main(): Promise<void> {
       runtimes: await Promise.all(options.runtimes.map(getRuntime)),
       servers,
       libpqs: await findLibpqs(),
-      folder: await buildPrograms(["worker", "decode_worker"]),
+      folder: await buildPrograms(["worker", "decode_worker", "bridge_client"]),
       contendersOn,
       progress,
     };

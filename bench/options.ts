@@ -10,6 +10,7 @@ export const PARTS = [
   "size",
   "import",
   "decode",
+  "bridge",
 ] as const;
 
 /** One of them. */
@@ -23,6 +24,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Connects of one contender at a stretch. */
   readonly batch: number;
+  /** Whether few rounds are enough. */
+  readonly quick: boolean;
   /** Where the JSON goes. */
   readonly output: string;
 }
@@ -47,6 +50,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     runtimes: chosen(values.runtimes ?? "deno,bun,node-20,node-26", RUNTIME_NAMES),
     rounds: number(values.rounds, ROUNDS[pace]),
     batch: number(values.batch, BATCH[pace]),
+    quick: values.quick,
     output: values.output ?? "bench/results.json",
   };
 }

@@ -25,7 +25,7 @@ export async function measureImport(bench: Bench): Promise<PartResult> {
     if (bundle.without?.includes("@noble/*")) continue;
     const file = join(folder, `${at}.mjs`);
     // It is CommonJS, which a bundle that is a module cannot hold.
-    writeFileSync(file, bundle.name === "pg" ? bundle.source : await bundled(bundle));
+    writeFileSync(file, bundle.name === "pg" ? bundle.source : (await bundled(bundle)).octets);
     files.set(bundle.name, file);
   }
   const data: { runtime: string; name: string; ms: readonly number[] }[] = [];

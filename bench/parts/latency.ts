@@ -21,18 +21,19 @@ interface Series {
   readonly cpuUs: number[];
 }
 
-/** Rounds that only make the compilers warm. */
-const WARM_UP = 2;
+/** Rounds that only make the compilers warm: what a process does a hundred times is compiled by then. */
+const WARM_UP = 10;
+const QUICK_WARM_UP = 2;
 const FIGURES = ["readyUs", "cpuUs", "totalUs"] as const;
 const TITLES = { readyUs: "latency to ReadyForQuery", cpuUs: "client CPU", totalUs: "with close" };
 
 /** Sequential connects of everybody, batch by batch in turn. */
 export async function measureLatency(bench: Bench): Promise<PartResult> {
-  const { rounds, batch } = bench.options;
+  const { rounds, batch, quick } = bench.options;
   const runners = await startRunners(bench);
   const series = new Map<string, Series>();
   try {
-    for (let round = -WARM_UP; round < rounds; round++) {
+    for (let round = quick ? -QUICK_WARM_UP : -WARM_UP; round < rounds; round++) {
       bench.progress(`latency: round ${round + 1} of ${rounds}`);
       for (const scenario of SCENARIOS) {
         const all = runners.filter((one) => one.takesPart(scenario));

@@ -1,4 +1,5 @@
 import { build } from "esbuild";
+import { dirname } from "node:path";
 import { gzipSync } from "node:zlib";
 import { repositoryRoot } from "../../tests/support/repository.ts";
 import type { Bench, PartResult } from "../bench.ts";
@@ -10,6 +11,11 @@ export interface Bundle {
   readonly without?: readonly string[];
 }
 
+/** Those that are taken apart by folder. */
+const SPLIT: readonly string[] = [
+  "ClientHandshake and the node adapter",
+  "connect() and the node adapter",
+];
 const ADAPTERS: readonly string[] = ["deno", "bun", "node"];
 
 /** What an application pays, from the machines alone to a whole driver. */
@@ -42,10 +48,12 @@ export { nodeAdapter } from "./src/transport/node.ts";`,
 export async function measureSize(_bench: Bench): Promise<PartResult> {
   const data = [];
   for (const bundle of BUNDLES) {
-    const octets = await bundled(bundle);
+    const { octets, rooms } = await bundled(bundle);
     const gzip = gzipSync(octets, { level: 9 }).length;
-    data.push({ name: bundle.name, minified: octets.length, gzip });
+    data.push({ name: bundle.name, minified: octets.length, gzip, rooms });
   }
+  const split = data.filter(({ name }) => SPLIT.includes(name));
+  const rooms = [...new Set(split.flatMap((one) => Object.keys(one.rooms)))].sort();
   return {
     title: "Size of a bundle",
     legend:
@@ -53,18 +61,25 @@ export async function measureSize(_bench: Bench): Promise<PartResult> {
     tables: [{
       head: ["", "minified", "gzip -9"],
       rows: data.map(({ name, minified, gzip }) => [name, kilobytes(minified), kilobytes(gzip)]),
+    }, {
+      head: ["where the minified kB are", ...split.map(({ name }) => name)],
+      rows: rooms.map((room) => [room, ...split.map((one) => kilobytes(one.rooms[room] ?? 0))]),
     }],
     data,
   };
 }
 
-/** One ES module, minified. */
-export async function bundled({ source, without = [] }: Bundle): Promise<Uint8Array> {
-  const { outputFiles: [file] } = await build({
+/** One ES module, minified, and how many of its octets are of which folder. */
+export async function bundled({ source, without = [] }: Bundle): Promise<{
+  readonly octets: Uint8Array;
+  readonly rooms: Readonly<Record<string, number>>;
+}> {
+  const { outputFiles: [file], metafile } = await build({
     stdin: { contents: source, resolveDir: repositoryRoot(), loader: "ts" },
     bundle: true,
     minify: true,
     write: false,
+    metafile: true,
     format: "esm",
     target: "es2022",
     platform: "node",
@@ -75,7 +90,15 @@ export async function bundled({ source, without = [] }: Bundle): Promise<Uint8Ar
     logLevel: "error",
   });
   if (file === undefined) throw new Error("esbuild wrote no file");
-  return file.contents;
+  const rooms: Record<string, number> = {};
+  for (const { inputs } of Object.values(metafile.outputs)) {
+    for (const [path, { bytesInOutput }] of Object.entries(inputs)) {
+      if (bytesInOutput === 0) continue;
+      const room = /@noble/.exec(path)?.[0] ?? dirname(path);
+      rooms[room] = (rooms[room] ?? 0) + bytesInOutput;
+    }
+  }
+  return { octets: file.contents, rooms };
 }
 
 function kilobytes(octets: number): string {
