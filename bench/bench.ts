@@ -25,6 +25,8 @@ export interface PartResult {
   /** What the figures mean. */
   readonly legend: string;
   readonly tables: readonly Table[];
+  /** The rows this part adds to the table that comes first. */
+  readonly summary: readonly SummaryRow[];
   /** Everything that was measured, for the file. */
   readonly data: unknown;
 }
@@ -33,6 +35,25 @@ export interface PartResult {
 export interface Table {
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
+}
+
+/** One figure, a text for every runtime: ours, the bare minimum's, and the best of everybody else. */
+export interface SummaryRow {
+  readonly figure: string;
+  readonly ours: readonly string[];
+  readonly floor: readonly string[];
+  readonly peer: string;
+}
+
+/** Who is neither ours nor the floor. */
+export function isPeer(contender: ContenderName): boolean {
+  return !contender.startsWith("ours") && !contender.startsWith("raw");
+}
+
+/** The least of some values and whose it is; "–" of none. */
+export function bestOf(values: readonly (readonly [who: string, value: number])[]): string {
+  const [best] = [...values].sort(([, one], [, other]) => one - other);
+  return best === undefined ? "–" : `${best[1].toFixed(2)} (${best[0]})`;
 }
 
 /** "ours (Bun)". */

@@ -19,7 +19,7 @@ import {
 import { installPackages } from "../tests/support/prepare.ts";
 import { repositoryRoot } from "../tests/support/repository.ts";
 import { getRuntime, type Runtime } from "../tests/support/runtimes.ts";
-import type { Bench, PartResult } from "./bench.ts";
+import { type Bench, type PartResult, runtimeTitle } from "./bench.ts";
 import { buildPrograms } from "./build.ts";
 import { type ContenderName, CONTENDERS } from "./contenders/table.ts";
 import { findLibpqs } from "./libpq.ts";
@@ -76,7 +76,9 @@ async function main(): Promise<void> {
     progress("");
     const surroundings = surroundingsOf(bench, args, PEERS.map(versionOf));
     writeFileSync(options.output, `${JSON.stringify({ surroundings, results }, undefined, 1)}\n`);
-    process.stdout.write(`${markdownOf(surroundings, results)}\n`);
+    process.stdout.write(
+      `${markdownOf(surroundings, results, bench.runtimes.map(runtimeTitle))}\n`,
+    );
   } finally {
     for (const server of servers.values()) await server.stop();
   }

@@ -29,13 +29,39 @@ export function surroundingsOf(
   };
 }
 
-/** All of it as Markdown. */
-export function markdownOf(surroundings: Surroundings, results: readonly PartResult[]): string {
+const SUMMARY_LEGEND =
+  "Latency, CPU and bursts are ratios to the first libpq in the same run: less is better. Of decoding and bridges more is.";
+
+/**
+ * All of it as Markdown.
+ *
+ * @param titles What the runtimes are called, in the order of the figures of a row.
+ */
+export function markdownOf(
+  surroundings: Surroundings,
+  results: readonly PartResult[],
+  titles: readonly string[],
+): string {
   const { machine, versions, command, date } = surroundings;
+  const summary = tableText({
+    head: [
+      "",
+      `ours: ${titles.join(" / ")}`,
+      "the bare minimum",
+      "the best of the others",
+    ],
+    rows: results.flatMap((result) => result.summary).map(({ figure, ours, floor, peer }) => [
+      figure,
+      ours.join(" / "),
+      floor.join(" / "),
+      peer,
+    ]),
+  });
   const parts = results.map(({ title, legend, tables }) =>
     [`## ${title}`, legend, ...tables.map(tableText)].join("\n\n")
   );
-  return [`\`${command}\` on ${date}: ${machine}; ${versions.join(", ")}.`, ...parts].join("\n\n");
+  const where = `\`${command}\` on ${date}: ${machine}; ${versions.join(", ")}.`;
+  return [where, SUMMARY_LEGEND, summary, ...parts].join("\n\n");
 }
 
 function tableText({ head, rows }: Table): string {

@@ -44,6 +44,17 @@ export async function measureBridge(bench: Bench): Promise<PartResult> {
         ])
       ),
     }],
+    summary: ["megabytesPerS", "queryUs"].map((figure) => ({
+      figure: figure === "queryUs"
+        ? "pg over a bridge, small queries, against pg alone"
+        : "pg over a bridge, 100 MB, against pg alone",
+      ours: data.map(({ samples }) => {
+        const own = cells(samples.filter(({ way }) => way === "pg"));
+        return own[figure === "queryUs" ? 5 : 2] ?? "–";
+      }),
+      floor: ["–"],
+      peer: "1",
+    })),
     data,
   };
 }

@@ -1,4 +1,5 @@
-import { type Bench, type PartResult, runtimeTitle, titleOf } from "../bench.ts";
+import { type Bench, bestOf, isPeer, type PartResult, runtimeTitle, titleOf } from "../bench.ts";
+import type { ContenderName } from "../contenders/table.ts";
 import type { Burst } from "../orders.ts";
 import { RuntimeWorker } from "../runtime_worker.ts";
 import { conninfoOf, placeOf, type Scenario, SCENARIOS, takesPart } from "../scenarios.ts";
@@ -65,6 +66,28 @@ export async function measureBurst(bench: Bench): Promise<PartResult> {
       head: ["", ...CHOSEN.map(({ name }) => name)],
       rows: [...samples].map(([who, own]) => [who, ...CHOSEN.map((one) => cell(own, one))]),
     }],
+    summary: CHOSEN.map((scenario) => {
+      const wall = (who: string): number | undefined => {
+        const own = samples.get(who)?.get(scenario.name);
+        const libpq = base?.get(scenario.name) ?? [];
+        return own && ratioOf(own.map((one) => one.wallUs), libpq.map((one) => one.wallUs)).median;
+      };
+      const texts = (contender: ContenderName): readonly string[] =>
+        bench.runtimes.map((runtime) => wall(titleOf(contender, runtime))?.toFixed(2) ?? "–");
+      return {
+        figure: `${AT_ONCE} at once, cold, ${scenario.name}`,
+        ours: texts("ours, repeat"),
+        floor: texts("raw, repeat"),
+        peer: bestOf(
+          bench.runtimes.flatMap((runtime) =>
+            bench.contendersOn(runtime).filter(isPeer).flatMap((contender) => {
+              const value = wall(titleOf(contender, runtime));
+              return value === undefined ? [] : [[titleOf(contender, runtime), value] as const];
+            })
+          ),
+        ),
+      };
+    }),
     data: [...samples].map(([who, own]) => ({ who, scenarios: Object.fromEntries(own) })),
   };
 }

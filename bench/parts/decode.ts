@@ -46,6 +46,15 @@ export async function measureDecode(bench: Bench): Promise<PartResult> {
         ];
       }),
     }],
+    summary: [
+      ["framing, against a walk over the headers", "frame", "walk"] as const,
+      ["decoding every field, against pg-protocol", "decode", "pgProtocol"] as const,
+    ].map(([figure, own, base]) => ({
+      figure,
+      ours: data.map(({ samples }) => ratioOf(samples[base], samples[own]).median.toFixed(2)),
+      floor: ["–"],
+      peer: "1",
+    })),
     data,
   };
 }

@@ -1,5 +1,5 @@
 import { type Proxy, startProxy } from "../../tests/support/proxy.ts";
-import { type Bench, type PartResult, runtimeTitle, titleOf } from "../bench.ts";
+import { type Bench, isPeer, type PartResult, runtimeTitle, titleOf } from "../bench.ts";
 import type { ContenderName } from "../contenders/table.ts";
 import { RuntimeWorker } from "../runtime_worker.ts";
 import { conninfoOf, placeOf, type Scenario, SCENARIOS, takesPart } from "../scenarios.ts";
@@ -67,6 +67,40 @@ export async function measureFlights(bench: Bench): Promise<PartResult> {
       head: ["", ...columns.map(([server, { name }]) => `${name}, PostgreSQL ${server}`)],
       rows: names.map((who) => [who, ...columns.map((column) => cell(who, column))]),
     }],
+    summary: [...bench.servers.keys()].flatMap((server) => {
+      const own = columns.filter(([version]) => version === server);
+      const scenarios = own.map(([, { name }]) => name).join(", ");
+      const texts = (contender: ContenderName, more = ""): readonly string[] =>
+        bench.runtimes.map((runtime) =>
+          own.map((column) => cell(`${titleOf(contender, runtime)}${more}`, column)).join(", ")
+        );
+      const peers = bench.runtimes.flatMap((runtime) =>
+        bench.contendersOn(runtime).filter(isPeer).map((contender) => titleOf(contender, runtime))
+      );
+      const peer = own.map(([, { name }]) =>
+        Math.min(
+          ...counts.filter((one) =>
+            one.server === server && one.scenario === name && peers.includes(one.who)
+          ).map(({ roundTrips }) => roundTrips),
+        )
+      ).join(", ");
+      const title = `round trips, PostgreSQL ${server}: ${scenarios}`;
+      return [
+        { figure: title, ours: texts("ours"), floor: texts("raw"), peer },
+        {
+          figure: `${title}; repeat`,
+          ours: texts("ours, repeat"),
+          floor: texts("raw, repeat"),
+          peer,
+        },
+        {
+          figure: `${title}; repeat${WITH_QUERY}`,
+          ours: texts("ours, repeat", WITH_QUERY),
+          floor: texts("raw, repeat", WITH_QUERY),
+          peer: "–",
+        },
+      ];
+    }),
     data: counts,
   };
 

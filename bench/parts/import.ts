@@ -4,7 +4,7 @@ import { executeOrThrow } from "../../tests/support/execute.ts";
 import { type Bench, type PartResult, runtimeTitle } from "../bench.ts";
 import { flagsOf } from "../runtime_worker.ts";
 import { median, spreadOf } from "../statistics.ts";
-import { bundled, BUNDLES } from "./size.ts";
+import { bundled, BUNDLES, PEERS } from "./size.ts";
 
 const EMPTY = "an empty module";
 const TIMER = `const began = performance.now();
@@ -61,6 +61,15 @@ export async function measureImport(bench: Bench): Promise<PartResult> {
         name,
         ...titles.map((runtime) => cell(name, runtime)),
       ]),
+    }],
+    summary: [{
+      figure: "import of connect(), ms over an empty module",
+      ours: titles.map((title) =>
+        cell(`connect() and the ${title.split(" ")[0]?.toLowerCase()} adapter`, title)
+      ),
+      floor: titles.map(() => "–"),
+      peer: PEERS.map((name) => `${name} ${titles.map((title) => cell(name, title)).join(" / ")}`)
+        .join("; "),
     }],
     data,
   };

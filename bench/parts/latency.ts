@@ -1,4 +1,13 @@
-import { type Bench, type PartResult, type Table, titleOf } from "../bench.ts";
+import {
+  type Bench,
+  bestOf,
+  isPeer,
+  type PartResult,
+  type SummaryRow,
+  type Table,
+  titleOf,
+} from "../bench.ts";
+import type { ContenderName } from "../contenders/table.ts";
 import type { Batch } from "../orders.ts";
 import { RuntimeWorker } from "../runtime_worker.ts";
 import { conninfoOf, placeOf, type Scenario, SCENARIOS, takesPart } from "../scenarios.ts";
@@ -25,6 +34,7 @@ interface Series {
 const WARM_UP = 10;
 const QUICK_WARM_UP = 2;
 const FIGURES = ["readyUs", "cpuUs", "totalUs"] as const;
+const SHORT_TITLES = { readyUs: "latency", cpuUs: "CPU" } as const;
 const TITLES = { readyUs: "latency to ReadyForQuery", cpuUs: "client CPU", totalUs: "with close" };
 
 /** Sequential connects of everybody, batch by batch in turn. */
@@ -55,8 +65,50 @@ export async function measureLatency(bench: Bench): Promise<PartResult> {
       `Medians of ${rounds} rounds of ${batch} connects, everybody in turn: ratio to libpq in the same ` +
       "round (quartiles), and microseconds. The base is the first libpq that knows the scenario.",
     tables: FIGURES.map((figure) => tableOf(figure, runners, all)),
+    summary: summaryOf(bench, all),
     data: all,
   };
+}
+
+/** What a connect costs that knows nothing, and one that repeats, where that makes a difference. */
+function summaryOf(bench: Bench, all: readonly Series[]): readonly SummaryRow[] {
+  return (["readyUs", "cpuUs"] as const).flatMap((figure) =>
+    SCENARIOS.flatMap((scenario) => {
+      const of = (runner: string): number | undefined => {
+        const own = all.find((one) => one.runner === runner && one.scenario === scenario.name);
+        const base = all.find((one) => one.scenario === scenario.name);
+        return own && base && ratioOf(own[figure], base[figure]).median;
+      };
+      const texts = (contender: ContenderName): readonly string[] =>
+        bench.runtimes.map((runtime) => of(titleOf(contender, runtime))?.toFixed(2) ?? "–");
+      const peer = bestOf(bench.runtimes.flatMap((runtime) =>
+        bench.contendersOn(runtime).filter(isPeer).flatMap((contender) => {
+          const value = of(titleOf(contender, runtime));
+          return value === undefined ? [] : [[titleOf(contender, runtime), value] as const];
+        })
+      ));
+      const row = (
+        note: string,
+        ours: ContenderName,
+        floor: ContenderName,
+      ): readonly SummaryRow[] =>
+        takesPart(ours, scenario)
+          ? [{
+            figure: `${SHORT_TITLES[figure]}, ${scenario.name}${note}`,
+            ours: texts(ours),
+            floor: texts(floor),
+            peer,
+          }]
+          : [];
+      return [
+        ...row("", "ours", "raw"),
+        ...(scenario.password === undefined ? [] : [
+          ...row(", repeat", "ours, repeat", "raw, repeat"),
+          ...row(", repeat, unbound", "ours, unbound, repeat", "raw, repeat"),
+        ]),
+      ];
+    })
+  );
 }
 
 async function startRunners(bench: Bench): Promise<readonly Runner[]> {

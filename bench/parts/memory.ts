@@ -1,4 +1,6 @@
-import { type Bench, type PartResult, runtimeTitle, titleOf } from "../bench.ts";
+import type { Runtime } from "../../tests/support/runtimes.ts";
+import { type Bench, bestOf, isPeer, type PartResult, runtimeTitle, titleOf } from "../bench.ts";
+import type { ContenderName } from "../contenders/table.ts";
 import type { Idle } from "../orders.ts";
 import { RuntimeWorker } from "../runtime_worker.ts";
 import { conninfoOf, placeOf, type Scenario, SCENARIOS } from "../scenarios.ts";
@@ -48,6 +50,29 @@ export async function measureMemory(bench: Bench): Promise<PartResult> {
         ...CHOSEN.map((scenario) => cell(who, scenario)),
       ]),
     }],
+    summary: CHOSEN.map((scenario) => {
+      const heap = (contender: ContenderName, runtime: Runtime): number | undefined =>
+        data.find(({ who, scenario: name }) =>
+          who === titleOf(contender, runtime) && name === scenario.name
+        )?.idle.heapOctets;
+      const texts = (contender: ContenderName): readonly string[] =>
+        bench.runtimes.map((runtime) => kilobytes(heap(contender, runtime) ?? NaN));
+      return {
+        figure: `heap of an idle session, kB, ${scenario.name}`,
+        ours: texts("ours, repeat"),
+        floor: texts("raw, repeat"),
+        peer: bestOf(
+          bench.runtimes.flatMap((runtime) =>
+            bench.contendersOn(runtime).filter(isPeer).flatMap((contender) => {
+              const octets = heap(contender, runtime);
+              return octets === undefined
+                ? []
+                : [[titleOf(contender, runtime), octets / 1024] as const];
+            })
+          ),
+        ),
+      };
+    }),
     data,
   };
 }

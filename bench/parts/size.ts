@@ -16,6 +16,8 @@ const SPLIT: readonly string[] = [
   "ClientHandshake and the node adapter",
   "connect() and the node adapter",
 ];
+/** Whole drivers, for comparison. */
+export const PEERS: readonly string[] = ["pg", "postgres.js", "pgwire"];
 const ADAPTERS: readonly string[] = ["deno", "bun", "node"];
 
 /** What an application pays, from the machines alone to a whole driver. */
@@ -46,7 +48,12 @@ export { nodeAdapter } from "./src/transport/node.ts";`,
 
 /** Bundles everything, minified. */
 export async function measureSize(_bench: Bench): Promise<PartResult> {
-  const data = [];
+  const data: {
+    readonly name: string;
+    readonly minified: number;
+    readonly gzip: number;
+    readonly rooms: Readonly<Record<string, number>>;
+  }[] = [];
   for (const bundle of BUNDLES) {
     const { octets, rooms } = await bundled(bundle);
     const gzip = gzipSync(octets, { level: 9 }).length;
@@ -64,6 +71,18 @@ export async function measureSize(_bench: Bench): Promise<PartResult> {
     }, {
       head: ["where the minified kB are", ...split.map(({ name }) => name)],
       rows: rooms.map((room) => [room, ...split.map((one) => kilobytes(one.rooms[room] ?? 0))]),
+    }],
+    summary: [{
+      figure: "size, minified and gzip, kB: ClientHandshake and the node adapter; connect() and it",
+      ours: SPLIT.map((name) => {
+        const found = data.find((one) => one.name === name);
+        return kilobytes(found?.gzip ?? NaN);
+      }),
+      floor: ["–"],
+      peer: PEERS.map((name) => {
+        const found = data.find((one) => one.name === name);
+        return `${kilobytes(found?.gzip ?? NaN)} (${name})`;
+      }).join(", "),
     }],
     data,
   };
