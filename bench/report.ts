@@ -52,8 +52,8 @@ export function markdownOf(
     ],
     rows: results.flatMap((result) => result.summary).map(({ figure, ours, floor, peer }) => [
       figure,
-      ours.join(" / "),
-      floor.join(" / "),
+      together(ours),
+      together(floor),
       peer,
     ]),
   });
@@ -62,6 +62,11 @@ export function markdownOf(
   );
   const where = `\`${command}\` on ${date}: ${machine}; ${versions.join(", ")}.`;
   return [where, SUMMARY_LEGEND, summary, ...parts].join("\n\n");
+}
+
+/** What is the same everywhere is said once. */
+function together(texts: readonly string[]): string {
+  return new Set(texts).size === 1 ? texts[0] ?? "" : texts.join(" / ");
 }
 
 function tableText({ head, rows }: Table): string {

@@ -66,11 +66,16 @@ async function startUp(
   const first = clientFirst();
   const initial = message(0x70, join(encoder.encode("SCRAM-SHA-256\0"), sized(first.message)));
   const startup = startupMessage(user);
-  socket.write(isKnown ? join(startup, initial) : startup);
+  // Where no password is given, trust is what is asked for.
+  const isTrusted = place.password === undefined;
+  socket.write(isTrusted ? join(startup, query) : isKnown ? join(startup, initial) : startup);
   let ready = query.length > 0 ? 2 : 1;
+  let rest: Uint8Array = new Uint8Array(0);
   for (;;) {
-    let octets = await socket.read();
-    for (; octets.length > 0; octets = octets.subarray(1 + u32(octets, 1))) {
+    const read = await socket.read();
+    // A message may come in two pieces.
+    let octets = rest.length === 0 ? read : join(rest, read);
+    for (; isWhole(octets); octets = octets.subarray(1 + u32(octets, 1))) {
       const body = octets.subarray(5, 1 + u32(octets, 1));
       if (octets[0] === 0x45) throw new Error(decoder.decode(body));
       if (octets[0] === READY && --ready === 0) return;
@@ -97,7 +102,12 @@ async function startUp(
         }
       }
     }
+    rest = octets.slice();
   }
+}
+
+function isWhole(octets: Uint8Array): boolean {
+  return octets.length >= 5 && octets.length > u32(octets, 1);
 }
 
 function startupMessage(user: string): Uint8Array {

@@ -1,5 +1,5 @@
 import { type Proxy, startProxy } from "../../tests/support/proxy.ts";
-import { type Bench, isPeer, type PartResult, runtimeTitle, titleOf } from "../bench.ts";
+import { type Bench, isPeer, type PartResult, titleOf } from "../bench.ts";
 import type { ContenderName } from "../contenders/table.ts";
 import { RuntimeWorker } from "../runtime_worker.ts";
 import { conninfoOf, placeOf, type Scenario, SCENARIOS, takesPart } from "../scenarios.ts";
@@ -26,31 +26,12 @@ type Column = readonly [server: number, scenario: Scenario];
 /** Counts round trips to ReadyForQuery through a proxy that records who sent what in turn; TCP counts as one. */
 export async function measureFlights(bench: Bench): Promise<PartResult> {
   const columns = columnsOf(bench);
-  const proxies = new Map<number, Proxy>();
-  const counts: Count[] = [];
-  try {
-    for (const [version, { port }] of bench.servers) {
-      const target = { host: "127.0.0.1", port };
-      proxies.set(version, await startProxy({ target, holdMs: HOLD_MS }));
-    }
-    for (const libpq of bench.libpqs.slice(0, 2)) {
-      const process = await libpq.start();
-      const can = ({ encryption }: Scenario): boolean =>
-        encryption !== "direct" || libpq.version >= 170_000;
-      await count(
-        libpq.title,
-        columns.filter(([, scenario]) => can(scenario)),
-        async (column) =>
-          void await process.ask(`batch 1 ${conninfoOf(column[1], proxyOf(column).port)}`),
-      );
-      await process.end();
-    }
-    for (const runtime of bench.runtimes) {
-      for (const contender of bench.contendersOn(runtime)) await countOne(runtime, contender);
-    }
-  } finally {
-    for (const proxy of proxies.values()) await proxy.close();
-  }
+  bench.progress("flights");
+  // Side by side, each by proxies of its own: they mostly wait.
+  const counts = (await Promise.all([
+    throughProxies(bench, columns, countLibpqs),
+    ...bench.runtimes.map((runtime) => throughProxies(bench, columns, countRuntime(runtime))),
+  ])).flat();
   const names = [...new Set(counts.map(({ who }) => who))];
   const cell = (who: string, [server, { name }]: Column): string => {
     const found = counts.find((one) =>
@@ -103,43 +84,88 @@ export async function measureFlights(bench: Bench): Promise<PartResult> {
     }),
     data: counts,
   };
+}
 
-  function proxyOf([server]: Column): Proxy {
+/** Counts through one set of proxies, one contender after the other. */
+type Counting = (lab: Lab) => Promise<void>;
+
+/** What counting needs. */
+interface Lab {
+  readonly bench: Bench;
+  readonly columns: readonly Column[];
+  proxyOf(column: Column): Proxy;
+  /** Connects and adds what it took. */
+  count(
+    who: string,
+    columns: readonly Column[],
+    connect: (column: Column) => Promise<void>,
+  ): Promise<void>;
+}
+
+async function throughProxies(
+  bench: Bench,
+  columns: readonly Column[],
+  counting: Counting,
+): Promise<readonly Count[]> {
+  const proxies = new Map<number, Proxy>();
+  const counts: Count[] = [];
+  const proxyOf = ([server]: Column): Proxy => {
     const proxy = proxies.get(server);
     if (proxy === undefined) throw new TypeError("There is a proxy for every server");
     return proxy;
-  }
-
-  async function countOne(runtime: Runtime, contender: ContenderName): Promise<void> {
-    bench.progress(`flights: ${contender} on ${runtimeTitle(runtime)}`);
-    const worker = await RuntimeWorker.start(runtime, contender, bench.folder);
-    const own = columns.filter(([, scenario]) => takesPart(contender, scenario));
-    await count(titleOf(contender, runtime), own, async (column) => {
-      const place = placeOf(column[1], proxyOf(column).port);
-      await worker.ask({ do: "batch", place, count: 1 });
-    });
-    // Who keeps something can send a query early, too.
-    if (contender.endsWith("repeat")) {
-      await count(`${titleOf(contender, runtime)}${WITH_QUERY}`, own, async (column) => {
-        const place = placeOf(column[1], proxyOf(column).port);
-        await worker.ask({ do: "batch", place, count: 1, withQuery: true });
-      });
-    }
-    await worker.end();
-  }
-
-  async function count(
-    who: string,
-    own: readonly Column[],
-    connect: (column: Column) => Promise<void>,
-  ): Promise<void> {
+  };
+  const count: Lab["count"] = async (who, own, connect) => {
     for (const column of own) {
       for (let at = 0; at < CONNECTS; at++) await connect(column);
       const seen = proxyOf(column).flights().slice(-CONNECTS).map(roundTripsOf);
       const [server, { name: scenario }] = column;
       counts.push({ who, server, scenario, roundTrips: Math.min(...seen) });
     }
+  };
+  try {
+    for (const [version, { port }] of bench.servers) {
+      const target = { host: "127.0.0.1", port };
+      proxies.set(version, await startProxy({ target, holdMs: HOLD_MS }));
+    }
+    await counting({ bench, columns, proxyOf, count });
+    return counts;
+  } finally {
+    for (const proxy of proxies.values()) await proxy.close();
   }
+}
+
+async function countLibpqs({ bench, columns, proxyOf, count }: Lab): Promise<void> {
+  for (const libpq of bench.libpqs.slice(0, 2)) {
+    const process = await libpq.start();
+    const can = ({ encryption }: Scenario): boolean =>
+      encryption !== "direct" || libpq.version >= 170_000;
+    await count(
+      libpq.title,
+      columns.filter(([, scenario]) => can(scenario)),
+      async (column) =>
+        void await process.ask(`batch 1 ${conninfoOf(column[1], proxyOf(column).port)}`),
+    );
+    await process.end();
+  }
+}
+
+function countRuntime(runtime: Runtime): Counting {
+  return async ({ bench, columns, proxyOf, count }) => {
+    for (const contender of bench.contendersOn(runtime)) {
+      const worker = await RuntimeWorker.start(runtime, contender, bench.folder);
+      const own = columns.filter(([, scenario]) => takesPart(contender, scenario));
+      const connect = (withQuery: boolean) => async (column: Column): Promise<void> => {
+        const place = placeOf(column[1], proxyOf(column).port);
+        await worker.ask({ do: "batch", place, count: 1, withQuery });
+      };
+      await count(titleOf(contender, runtime), own, connect(false));
+      // Who keeps something can send a query early, too.
+      if (contender.endsWith("repeat")) {
+        await count(`${titleOf(contender, runtime)}${WITH_QUERY}`, own, connect(true));
+      }
+      await worker.end();
+    }
+  };
 }
 
 /** What was sent behind the server's last flight waits for nothing: it is Terminate. */
