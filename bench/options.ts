@@ -47,7 +47,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
   const pace = values.quick ? "quick" : "full";
   return {
     parts: chosen(values.only, PARTS),
-    runtimes: chosen(values.runtimes ?? "deno,bun,node-20,node-26", RUNTIME_NAMES),
+    runtimes: chosen(values.runtimes ?? "deno,bun,node-26", RUNTIME_NAMES),
     rounds: number(values.rounds, ROUNDS[pace]),
     batch: number(values.batch, BATCH[pace]),
     quick: values.quick,

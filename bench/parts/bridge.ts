@@ -7,8 +7,8 @@ import type { BridgeSample, BridgeTask } from "../bridge_client.ts";
 import { flagsOf } from "../runtime_worker.ts";
 import { median, ratioOf, type Spread } from "../statistics.ts";
 
-const ROUNDS = 15;
-const QUICK_ROUNDS = 3;
+const ROUNDS = 7;
+const QUICK_ROUNDS = 1;
 
 /** pg and postgres.js over a bridge, beside the same driver alone: a large result, and small queries in turn. */
 export async function measureBridge(bench: Bench): Promise<PartResult> {
