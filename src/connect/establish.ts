@@ -1,4 +1,3 @@
-import { encodeBase64 } from "../auth/base64.ts";
 import type { AuthPolicy } from "../auth/gate.ts";
 import { ConnectionError, type Encryption, PgHandshakeError } from "../errors.ts";
 import { ClientHandshake } from "../handshake/client.ts";
@@ -23,6 +22,7 @@ import { earlyQueryOf } from "./first_query.ts";
 import { GssAnswerer, gssSetup } from "./gss_answers.ts";
 import type { Memory } from "./memory.ts";
 import type { ConnectEventKind, ConnectOptions } from "./options.ts";
+import { freshNonce } from "./nonce.ts";
 import { outcomeOf } from "./outcome.ts";
 import { mayUseTls, policyFor, proved } from "./policy.ts";
 import { checkSession } from "./session_check.ts";
@@ -314,7 +314,7 @@ class Attempt {
       minProtocolVersion: settings.minProtocolVersion,
       policy,
       channel: { kind: "plain", local: transport.endpoint.local },
-      clientNonce: encodeBase64(crypto.getRandomValues(new Uint8Array(18))),
+      clientNonce: freshNonce(),
       traced: emit !== undefined,
       expected: this.#expected(),
       // A server that may turn out to be the wrong kind gets it after that is known.

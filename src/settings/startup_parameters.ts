@@ -45,14 +45,9 @@ export function startupParameters(
     ...(further.environmentSettings ?? []).filter(([key]) => !chosen.has(key)),
     ...runTime,
   ];
-  const octets = bodyOctets(given);
-  if (octets > MAX_BODY_OCTETS) {
-    throw new ConfigError(
-      `Cannot send the start-up packet: it has ${octets} octets, ` +
-        `but a server takes at most ${MAX_BODY_OCTETS}`,
-      { hint: "The longest values may be user, dbname, options or run-time parameters" },
-    );
-  }
+  // No UTF-16 unit has more than three octets in UTF-8, so that there is nothing to count as a rule.
+  const units = given.reduce((sum, [key, value]) => sum + key.length + value.length + 2, 4 + 1);
+  if (units * 3 > MAX_BODY_OCTETS) checkBody(given);
   return given;
 }
 
@@ -72,6 +67,16 @@ function encodingOf(text: string | undefined): string {
     );
   }
   return text;
+}
+
+function checkBody(given: readonly (readonly [string, string])[]): void {
+  const octets = bodyOctets(given);
+  if (octets <= MAX_BODY_OCTETS) return;
+  throw new ConfigError(
+    `Cannot send the start-up packet: it has ${octets} octets, ` +
+      `but a server takes at most ${MAX_BODY_OCTETS}`,
+    { hint: "The longest values may be user, dbname, options or run-time parameters" },
+  );
 }
 
 /** Version, names and values with their terminators, and the last terminator. */

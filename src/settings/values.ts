@@ -67,8 +67,7 @@ export function checkText(keyword: Keyword, text: string): void {
   if (text.includes("\0")) {
     throw new ConfigError(`Cannot use ${keyword}: it contains a zero octet`, { keyword });
   }
-  // With "u" a well-formed pair is one character and does not match.
-  if (/\p{Surrogate}/u.test(text)) {
+  if (!text.isWellFormed()) {
     throw new ConfigError(`Cannot use ${keyword}: it contains half a surrogate pair`, { keyword });
   }
 }
