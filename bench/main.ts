@@ -3,7 +3,7 @@
  *
  *   --only latency,burst      these parts: flights, latency, burst, memory, size, import, decode, bridge
  *   --runtimes deno,bun,node  these runtimes; deno,bun,node-26 unless said; "node" stands for 20 and 26
- *   --rounds 20 --batch 10    how often, and how many connects at a stretch
+ *   --rounds 16 --batch 10    how often, and how many connects at a stretch
  *   --quick                   few rounds
  *   --output file.json        where every figure goes; bench/results.json unless said
  */

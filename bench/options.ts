@@ -33,7 +33,7 @@ export interface BenchOptions {
 /** The command line is at fault. */
 export class Mistake extends Error {}
 
-const ROUNDS = { full: 20, quick: 4 } as const;
+const ROUNDS = { full: 16, quick: 4 } as const;
 const BATCH = { full: 10, quick: 5 } as const;
 
 /** @throws {Mistake} Naming what is wrong and what would be right. */
