@@ -1,50 +1,57 @@
 import type { BackendMessage } from "../wire/backend.ts";
 import type { NoticeFields } from "../wire/notice.ts";
-import { asynchronousTaker } from "./asynchronous.ts";
+import { takeAsynchronous } from "./asynchronous.ts";
+import type { Listeners } from "./conversation.ts";
 import { EventStream } from "./event_stream.ts";
 import type { ConnectOptions, Notification, ParameterChange } from "./options.ts";
 
 /** What an event takes besides its texts, roughly. */
 const EVENT_WEIGHT = 64;
 
+type Callbacks = Pick<ConnectOptions, "onNotice" | "onNotification" | "onParameter">;
+
 type Streams<T> = Set<EventStream<T>>;
 
 /** Everybody who wants to know what a server says of its own accord: callbacks first, then iterators. */
-export class Announcements {
+export class Announcements implements Listeners {
+  readonly #parameters: Map<string, string>;
+  readonly #options: Callbacks;
   readonly #onRoom: () => void;
   /** Made with the first listener; most sessions have none. */
   #notices: Streams<NoticeFields> | undefined;
   #notifications: Streams<Notification> | undefined;
   #changes: Streams<ParameterChange> | undefined;
-  /** Takes messages that may come at any time, and says whether it took one. */
-  readonly takes: (message: BackendMessage) => boolean;
 
   /**
    * @param parameters The session's run-time parameters; a change is entered here.
    * @param options The callbacks.
    * @param onRoom Called when listeners have taken something.
    */
-  constructor(
-    parameters: Map<string, string>,
-    options: Pick<ConnectOptions, "onNotice" | "onNotification" | "onParameter">,
-    onRoom: () => void,
-  ) {
+  constructor(parameters: Map<string, string>, options: Callbacks, onRoom: () => void) {
+    this.#parameters = parameters;
+    this.#options = options;
     this.#onRoom = onRoom;
-    this.takes = asynchronousTaker(parameters, {
-      onNotice: (notice) => {
-        options.onNotice?.(notice);
-        push(this.#notices, notice, lengthOf(Object.values(notice)));
-      },
-      onNotification: (notification) => {
-        options.onNotification?.(notification);
-        const { channel, payload } = notification;
-        push(this.#notifications, notification, lengthOf([channel, payload]));
-      },
-      onParameter: (name, value) => {
-        options.onParameter?.(name, value);
-        push(this.#changes, { name, value }, lengthOf([name, value]));
-      },
-    });
+  }
+
+  /** Takes messages that may come at any time, and says whether it took one. */
+  takes(message: BackendMessage): boolean {
+    return takeAsynchronous(message, this.#parameters, this);
+  }
+
+  onNotice(notice: NoticeFields): void {
+    this.#options.onNotice?.(notice);
+    push(this.#notices, notice, lengthOf(Object.values(notice)));
+  }
+
+  onNotification(notification: Notification): void {
+    this.#options.onNotification?.(notification);
+    const { channel, payload } = notification;
+    push(this.#notifications, notification, lengthOf([channel, payload]));
+  }
+
+  onParameter(name: string, value: string): void {
+    this.#options.onParameter?.(name, value);
+    push(this.#changes, { name, value }, lengthOf([name, value]));
   }
 
   /** Whether one of them should take what it has before more is read. */

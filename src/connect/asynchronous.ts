@@ -3,32 +3,32 @@ import type { BackendMessage } from "../wire/backend.ts";
 import type { ConnectOptions } from "./options.ts";
 
 /**
- * Takes messages that may come at any time (PostgreSQL manual, 54.2.7, "Asynchronous Operations").
+ * Takes a message if it is one that may come at any time (PostgreSQL manual, 54.2.7, "Asynchronous Operations").
  *
+ * @param message What came.
  * @param parameters The session's run-time parameters; a change is entered here.
- * @param options Who is told.
- * @returns A function that says of a message whether it was one of them.
+ * @param listener Who is told.
+ * @returns Whether it was one of them.
  */
-export function asynchronousTaker(
+export function takeAsynchronous(
+  message: BackendMessage,
   parameters: Map<string, string>,
-  options: Pick<ConnectOptions, "onNotice" | "onNotification" | "onParameter">,
-): (message: BackendMessage) => boolean {
-  return (message) => {
-    switch (message.type) {
-      case "ParameterStatus":
-        keepParameter(parameters, message, "ready");
-        options.onParameter?.(message.name, message.value);
-        return true;
-      case "NoticeResponse":
-        options.onNotice?.(message.fields);
-        return true;
-      case "NotificationResponse": {
-        const { processId, channel, payload } = message;
-        options.onNotification?.({ processId, channel, payload });
-        return true;
-      }
-      default:
-        return false;
+  listener: Pick<ConnectOptions, "onNotice" | "onNotification" | "onParameter">,
+): boolean {
+  switch (message.type) {
+    case "ParameterStatus":
+      keepParameter(parameters, message, "ready");
+      listener.onParameter?.(message.name, message.value);
+      return true;
+    case "NoticeResponse":
+      listener.onNotice?.(message.fields);
+      return true;
+    case "NotificationResponse": {
+      const { processId, channel, payload } = message;
+      listener.onNotification?.({ processId, channel, payload });
+      return true;
     }
-  };
+    default:
+      return false;
+  }
 }

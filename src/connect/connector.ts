@@ -81,11 +81,11 @@ export class Connector implements Disposable {
    * @param options What is different for this connection: goes before the connector's own.
    * @returns The open session; its owner closes it.
    */
-  async connect(options: ConnectOptions = {}): Promise<Session> {
+  async connect(options?: ConnectOptions): Promise<Session> {
     const began = performance.now();
     const circumstances = await circumstancesOf(
       this.#settling,
-      { ...this.#options, ...options },
+      options === undefined ? this.#options : { ...this.#options, ...options },
       { memory: this.#memory, began },
     );
     const journey = new Journey(circumstances, establish);

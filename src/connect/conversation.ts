@@ -12,8 +12,6 @@ export interface Listeners {
   takes(message: BackendMessage): boolean;
   /** Whether more is held than listeners should be given; then nothing is read while no query runs. */
   isFull(): boolean;
-  /** The session ended by itself: why. Not called after `stop()`. */
-  onEnd(reason: unknown): void;
 }
 
 /** The query the server is at. */
@@ -32,6 +30,7 @@ interface Running {
 export class Conversation {
   readonly #stream: MessageStream;
   readonly #listeners: Listeners;
+  readonly #onEnd: (reason: unknown) => void;
   #status: "I" | "T" | "E";
   #running: Running | undefined;
   #started = false;
@@ -44,8 +43,15 @@ export class Conversation {
    * @param stream The messages; read by nobody else from `start()` on.
    * @param status As of the last ReadyForQuery.
    * @param listeners Who is told what.
+   * @param onEnd Told why the session ended by itself; not called after `stop()`.
    */
-  constructor(stream: MessageStream, status: "I" | "T" | "E", listeners: Listeners) {
+  constructor(
+    stream: MessageStream,
+    status: "I" | "T" | "E",
+    listeners: Listeners,
+    onEnd: (reason: unknown) => void,
+  ) {
+    this.#onEnd = onEnd;
     this.#stream = stream;
     this.#status = status;
     this.#listeners = listeners;
@@ -186,7 +192,7 @@ export class Conversation {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#fail(reason);
-    this.#listeners.onEnd(reason);
+    this.#onEnd(reason);
   }
 
   #fail(error: unknown): void {

@@ -168,9 +168,10 @@ class Attempt {
       emit,
     });
     const encryption = routeEncryption(this.#target, start);
+    const channel = proved(start.channel, policy);
     return {
       transport: open,
-      start: { ...checked, channel: proved(start.channel, policy) },
+      start: channel === checked.channel ? checked : { ...checked, channel },
       route: { address, encryption, tls, policy, adapter, gss: this.#gssSetup() },
       keysReused: this.#answerer.keysReused,
       undialed: this.#undialed,

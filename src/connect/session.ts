@@ -14,7 +14,7 @@ import type { Circumstances, Established, Route } from "./establish.ts";
 import type { EventStream } from "./event_stream.ts";
 import { firstQueryText } from "./first_query.ts";
 import { MessageStream } from "./message_stream.ts";
-import type { Notification, ParameterChange } from "./options.ts";
+import type { ConnectOptions, Notification, ParameterChange } from "./options.ts";
 import { QueryQueue } from "./query_queue.ts";
 import type { ConnectReport } from "./report.ts";
 import { RowStream } from "./row_stream.ts";
@@ -46,12 +46,16 @@ export class Session implements AsyncDisposable {
   readonly #transport: Transport;
   readonly #start: SessionStart;
   readonly #route: Route;
-  readonly #circumstances: Pick<Circumstances, "options" | "emit" | "settings">;
+  readonly #options: ConnectOptions;
+  readonly #emit: Circumstances["emit"];
+  readonly #connectTimeoutMs: number | undefined;
   readonly #parameters: Map<string, string>;
   readonly #announcements: Announcements;
   readonly #conversation: Conversation;
-  readonly #queue: QueryQueue;
-  readonly #listening = new Map<string, number>();
+  /** Made with the first query. */
+  #queries: QueryQueue | undefined;
+  /** How many subscriptions each channel has; made with the first. */
+  #listening: Map<string, number> | undefined;
   #state: State = { at: "open" };
   #onClosed: (reason: PgHandshakeError | undefined) => void = () => {};
 
@@ -83,7 +87,10 @@ export class Session implements AsyncDisposable {
     this.#transport = transport;
     this.#start = start;
     this.#route = established.route;
-    this.#circumstances = circumstances;
+    // Not the circumstances themselves: an open session has no use for the rest of them.
+    this.#options = options;
+    this.#emit = emit;
+    this.#connectTimeoutMs = circumstances.settings.connectTimeoutMs;
     this.report = circumstances.report;
     this.closed = new Promise((resolve) => this.#onClosed = resolve);
     // The start-up has no further use for it.
@@ -94,17 +101,12 @@ export class Session implements AsyncDisposable {
       () => this.#conversation.wake(),
     );
     const stream = new MessageStream(transport, start.leftover, emit);
-    this.#conversation = new Conversation(stream, start.transactionStatus, {
-      takes: this.#announcements.takes,
-      isFull: () => this.#announcements.isFull(),
-      onEnd: (reason) => this.#onEnd(reason),
-    });
-    this.#queue = new QueryQueue({
-      conversation: this.#conversation,
-      assertOpen: () => this.#assertOpen("query"),
-      cancel: () => this.cancel(),
-      abandon: (error) => this.#abandon(error),
-    });
+    this.#conversation = new Conversation(
+      stream,
+      start.transactionStatus,
+      this.#announcements,
+      (reason) => this.#onEnd(reason),
+    );
     const text = firstQueryText(options.firstQuery);
     this.firstResult = text === undefined
       ? undefined
@@ -213,7 +215,8 @@ export class Session implements AsyncDisposable {
       leave: (left) => this.#leave(left, quoted),
     });
     this.#announcements.add(subscription);
-    this.#listening.set(channel, (this.#listening.get(channel) ?? 0) + 1);
+    const listening = this.#listening ??= new Map<string, number>();
+    listening.set(channel, (listening.get(channel) ?? 0) + 1);
     try {
       await this.query(`LISTEN ${quoted}`);
       return subscription;
@@ -257,8 +260,8 @@ export class Session implements AsyncDisposable {
     await cancelOver(this.#route, key, {
       remoteAddress: this.#transport.endpoint.remoteAddress,
       signal: options.signal,
-      timeoutMs: this.#circumstances.settings.connectTimeoutMs,
-      emit: this.#circumstances.emit,
+      timeoutMs: this.#connectTimeoutMs,
+      emit: this.#emit,
     });
   }
 
@@ -281,12 +284,12 @@ export class Session implements AsyncDisposable {
     this.#state = { at: "closed" };
     try {
       // Behind a running query Terminate would not be read before the query ends, and may not even be written.
-      if (this.#queue.pending === 0) await this.#conversation.terminate();
+      if (this.#pending === 0) await this.#conversation.terminate();
     } catch (error) {
       // A peer that is gone has nothing to be told any more; the socket is released either way.
       if (!(error instanceof ConnectionError)) throw error;
     } finally {
-      this.#release(this.#queue.pending === 0 ? undefined : closedWhileRunning());
+      this.#release(this.#pending === 0 ? undefined : closedWhileRunning());
       this.#announcements.end();
       this.#onClosed(undefined);
     }
@@ -304,7 +307,7 @@ export class Session implements AsyncDisposable {
    */
   detach(): DetachedSession {
     this.#assertOpen("detach");
-    if (this.#queue.pending > 0) {
+    if (this.#pending > 0) {
       throw new UsageError("Cannot detach the session: a query is running", { phase: "ready" });
     }
     this.#state = { at: "detached" };
@@ -330,6 +333,20 @@ export class Session implements AsyncDisposable {
     return collector.results;
   }
 
+  get #queue(): QueryQueue {
+    return this.#queries ??= new QueryQueue({
+      conversation: this.#conversation,
+      assertOpen: () => this.#assertOpen("query"),
+      cancel: () => this.cancel(),
+      abandon: (error) => this.#abandon(error),
+    });
+  }
+
+  /** How many queries run or wait. */
+  get #pending(): number {
+    return this.#queries?.pending ?? 0;
+  }
+
   #release(error: unknown): void {
     this.#conversation.stop(error);
     this.#transport.close();
@@ -337,7 +354,7 @@ export class Session implements AsyncDisposable {
 
   /** The conversation ended by itself. */
   #onEnd(reason: unknown): void {
-    if (this.#state.at === "open") this.#ended(reason, this.#queue.pending > 0);
+    if (this.#state.at === "open") this.#ended(reason, this.#pending > 0);
   }
 
   /** A query cannot be stopped otherwise. */
@@ -353,7 +370,7 @@ export class Session implements AsyncDisposable {
     const known = reason instanceof PgHandshakeError ? reason : undefined;
     this.#announcements.end(reason);
     this.#onClosed(known ?? callbackFailed(reason));
-    this.#circumstances.options.onClose?.(known ?? callbackFailed(reason));
+    this.#options.onClose?.(known ?? callbackFailed(reason));
   }
 
   async #leave(subscription: Subscription, quoted: string): Promise<void> {
@@ -365,9 +382,9 @@ export class Session implements AsyncDisposable {
   #forget(subscription: Subscription): number {
     const { channel } = subscription;
     this.#announcements.remove(subscription);
-    const others = (this.#listening.get(channel) ?? 1) - 1;
-    if (others === 0) this.#listening.delete(channel);
-    else this.#listening.set(channel, others);
+    const others = (this.#listening?.get(channel) ?? 1) - 1;
+    if (others === 0) this.#listening?.delete(channel);
+    else this.#listening?.set(channel, others);
     return others;
   }
 

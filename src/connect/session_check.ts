@@ -3,7 +3,7 @@ import type { SessionStart } from "../handshake/client_state.ts";
 import { readServerVersion } from "../handshake/server_version.ts";
 import { judgeSession, type SessionVerdict, type WantedSession } from "../plan/session_attrs.ts";
 import type { Transport } from "../transport/transport.ts";
-import { asynchronousTaker } from "./asynchronous.ts";
+import { takeAsynchronous } from "./asynchronous.ts";
 import type { Clock } from "./clock.ts";
 import { MessageStream } from "./message_stream.ts";
 import type { ConnectEventKind, ConnectOptions } from "./options.ts";
@@ -59,8 +59,11 @@ async function settle(
   let { verdict } = context;
   let { transactionStatus } = start;
   if (verdict.is === "unknown") {
-    const taker = asynchronousTaker(parameters, context.options);
-    const end = await runQuery(stream, encodeQuery(verdict.query), taker);
+    const end = await runQuery(
+      stream,
+      encodeQuery(verdict.query),
+      (message) => takeAsynchronous(message, parameters, context.options),
+    );
     transactionStatus = end.status;
     verdict = verdict.judge(oneValue(end));
   }

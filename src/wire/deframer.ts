@@ -195,7 +195,7 @@ export class Deframer {
   /** What follows the length word of the message stepped to; nobody writes these octets again. */
   body(): Uint8Array {
     const length = this.#bodyLength;
-    if (this.#body === undefined || length === 0) return new Uint8Array(0);
+    if (this.#body === undefined || length === 0) return NOTHING;
     return this.#body.subarray(this.#bodyAt, this.#bodyAt + length);
   }
 
@@ -233,7 +233,7 @@ export class Deframer {
    */
   take(): Uint8Array {
     this.#scanned = undefined;
-    return this.#cut(this.#held).slice();
+    return this.#held === 0 ? NOTHING : this.#cut(this.#held).slice();
   }
 
   /**
@@ -317,7 +317,7 @@ export class Deframer {
 
   /** Takes out `length` octets, which must be held: a view if they lie in one block. */
   #cut(length: number): Uint8Array {
-    if (length === 0) return new Uint8Array(0);
+    if (length === 0) return NOTHING;
     const block = this.#blocks[this.#head];
     const at = this.#at;
     // Of the last block more is there than is written, but what is asked for is held.
