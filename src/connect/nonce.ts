@@ -8,6 +8,12 @@ const AT_ONCE = 16;
 const chance: Uint8Array<ArrayBuffer> = new Uint8Array(OCTETS * AT_ONCE);
 let at: number = chance.length;
 
+/** Draws anew for the next nonce, for whoever decides what chance is: the tests. */
+export function dropChance(): void {
+  chance.fill(0);
+  at = chance.length;
+}
+
 /** A fresh client nonce for SCRAM (RFC 5802 section 5.1, `c-nonce`): 18 octets of chance, used once, as 24 characters. */
 export function freshNonce(): string {
   if (at === chance.length) {

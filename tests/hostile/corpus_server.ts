@@ -8,6 +8,7 @@ import { type Deferred, settled } from "../connect/deferred.ts";
 import { type FakeServer, fakeServer, forwarding, type Play } from "../connect/fake_server.ts";
 import type { Peer } from "../connect/peer.ts";
 import { CLIENT_NONCE, securedBy } from "../handshake/vector_case.ts";
+import { fixNonce } from "../support/fixed_nonce.ts";
 import { split } from "../support/vectors.ts";
 import { type HostileTls, octetsOfFlight, type ServerStep } from "./corpus_case.ts";
 
@@ -149,14 +150,5 @@ export function watchHeld(): HeldWatch {
 
 /** Makes every client nonce that of RFC 5802, so that scripts can hold whole SCRAM exchanges; returns what undoes it. */
 export function fixedNonce(): () => void {
-  const { crypto } = globalThis;
-  const chance = crypto.getRandomValues.bind(crypto);
-  const nonce = Buffer.from(CLIENT_NONCE, "base64");
-  const value = <Octets extends Uint8Array>(into: Octets): Octets => {
-    if (into.length === nonce.length) into.set(nonce);
-    else chance(into as unknown as Uint8Array<ArrayBuffer>);
-    return into;
-  };
-  Object.defineProperty(crypto, "getRandomValues", { value, configurable: true });
-  return () => void Reflect.deleteProperty(crypto, "getRandomValues");
+  return fixNonce(Buffer.from(CLIENT_NONCE, "base64"));
 }

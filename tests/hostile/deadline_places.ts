@@ -10,6 +10,7 @@ import { PLAIN } from "../connect/sessions.ts";
 import { RFC7677_KEYS } from "../handshake/converse.ts";
 import { type OtherPlace, type Way, WAYS_TO_OTHERS, WAYS_TO_READING } from "../handshake/places.ts";
 import { CLIENT_NONCE } from "../handshake/vector_case.ts";
+import { fixNonce } from "../support/fixed_nonce.ts";
 import { interceptPbkdf2 } from "../support/pbkdf2.ts";
 import { join } from "../support/vectors.ts";
 
@@ -179,13 +180,7 @@ function tokenAt(place: string, way: Way, reached: Deferred): BearerTokenSource 
  * @returns What undoes it.
  */
 export function prepareCrypto(place: WaitingPlace, reached: Deferred): () => void {
-  const { crypto } = globalThis;
-  const nonce = Buffer.from(CLIENT_NONCE, "base64");
-  const getRandomValues = (into: Uint8Array): Uint8Array => {
-    into.set(nonce.subarray(0, into.length));
-    return into;
-  };
-  Object.defineProperty(crypto, "getRandomValues", { value: getRandomValues, configurable: true });
+  const release = fixNonce(Buffer.from(CLIENT_NONCE, "base64"));
   const restore = place.name.includes("await-keys")
     ? interceptPbkdf2(() => {
       reached.resolve();
@@ -193,7 +188,7 @@ export function prepareCrypto(place: WaitingPlace, reached: Deferred): () => voi
     })
     : undefined;
   return () => {
-    Reflect.deleteProperty(crypto, "getRandomValues");
+    release();
     restore?.();
   };
 }

@@ -13,6 +13,7 @@ import { reasonOf } from "../connect/rejection.ts";
 import { PLAIN } from "../connect/sessions.ts";
 import { flight } from "../handshake/vector_case.ts";
 import { CLIENT_NONCE } from "../handshake/vector_case.ts";
+import { fixNonce } from "../support/fixed_nonce.ts";
 import { join } from "../support/vectors.ts";
 import { interceptPbkdf2 } from "../support/pbkdf2.ts";
 import { holds, watchCopies } from "./copies.ts";
@@ -83,17 +84,10 @@ class CryptoWatch {
   readonly given: { readonly octets: Uint8Array; readonly then: string }[] = [];
   readonly derived: Uint8Array[] = [];
   readonly #restore: () => void;
+  readonly #release: () => void;
 
   constructor(fails: boolean) {
-    const nonce = Buffer.from(CLIENT_NONCE, "base64");
-    const getRandomValues = (into: Uint8Array): Uint8Array => {
-      into.set(nonce.subarray(0, into.length));
-      return into;
-    };
-    Object.defineProperty(globalThis.crypto, "getRandomValues", {
-      value: getRandomValues,
-      configurable: true,
-    });
+    this.#release = fixNonce(Buffer.from(CLIENT_NONCE, "base64"));
     this.#restore = interceptPbkdf2(async ({ password: octets, run }) => {
       this.given.push({ octets, then: Buffer.from(octets).toString() });
       if (fails) throw new Error("it failed");
@@ -104,7 +98,7 @@ class CryptoWatch {
   }
 
   stop(): void {
-    Reflect.deleteProperty(globalThis.crypto, "getRandomValues");
+    this.#release();
     this.#restore();
   }
 }
