@@ -30,9 +30,11 @@ export interface MethodFacts {
 
 const SPEAKABLE = '"scram-sha-256", "md5", "password" (over TLS), "cert" or "trust"';
 
-/** Kerberos is opt-in, and without it the server's request cannot be met. */
-const GSS_ADVICE = 'Give a provider by the option "gss": denoGss() of "pg-handshake/gss/deno", ' +
-  'bunGss() of "pg-handshake/gss/bun" or nodeGss() of "pg-handshake/gss/node"; ' +
+/** Kerberos is opt-in: the option to give, and where to get what it takes. */
+export const GSS_OPTION: string = 'the option "gss": denoGss() of "pg-handshake/gss/deno", ' +
+  'bunGss() of "pg-handshake/gss/bun" or nodeGss() of "pg-handshake/gss/node"';
+
+const GSS_ADVICE = `Give a provider by ${GSS_OPTION}; ` +
   `or change the line of pg_hba.conf that applies ("gss" or "sspi") to ${SPEAKABLE}`;
 
 const UNKNOWN = "server requested an unknown authentication type";

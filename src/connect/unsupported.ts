@@ -1,3 +1,4 @@
+import { GSS_OPTION } from "../auth/methods.ts";
 import { ConfigError } from "../errors.ts";
 import type { Keyword } from "../settings/keywords.ts";
 import type { Settings } from "../settings/resolve.ts";
@@ -10,13 +11,10 @@ interface Unsupported {
   matters(settings: Settings, gss: boolean): boolean;
 }
 
-const GIVE_ONE = 'give one by the option "gss": denoGss() of "pg-handshake/gss/deno", ' +
-  'bunGss() of "pg-handshake/gss/bun" or nodeGss() of "pg-handshake/gss/node"';
-
 const UNSUPPORTED: readonly Unsupported[] = [
   {
     keyword: "gssencmode",
-    because: `there is no GSSAPI provider; ${GIVE_ONE}`,
+    because: `there is no GSSAPI provider; give one by ${GSS_OPTION}`,
     matters: ({ gssencmode }, gss) => gssencmode === "require" && !gss,
   },
   {
@@ -27,9 +25,9 @@ const UNSUPPORTED: readonly Unsupported[] = [
   },
   {
     keyword: "require_auth",
-    because: `it allows nothing but GSSAPI, and there is no provider; ${GIVE_ONE}`,
+    because: `it allows nothing but GSSAPI, and there is no provider; give one by ${GSS_OPTION}`,
     matters: ({ requireAuth }, gss) =>
-      !gss && requireAuth.required &&
+      !gss && requireAuth.required && requireAuth.allowed.size > 0 &&
       [...requireAuth.allowed].every((word) => word === "gss" || word === "sspi"),
   },
   {

@@ -66,6 +66,15 @@ interface Row {
 /** What nothing can do on any runtime. */
 const NOWHERE: readonly Row[] = [
   {
+    keyword: "require_auth",
+    asked: { ...BASE, require_auth: "gss,sspi" },
+    harmless: [
+      { ...BASE, require_auth: "gss,md5" },
+      // Allows nothing at all, which is not about GSSAPI; the gate refuses it when the server asks.
+      { ...BASE, require_auth: "!password,!md5,!gss,!sspi,!scram-sha-256,!oauth,!none" },
+    ],
+  },
+  {
     keyword: "gssencmode",
     asked: { ...BASE, gssencmode: "require" },
     harmless: [{ ...BASE, gssencmode: "prefer" }, { ...BASE, gssencmode: "disable" }],
