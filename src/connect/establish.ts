@@ -114,7 +114,8 @@ class Attempt {
   readonly #clock: Clock;
   readonly #answerer: Answerer;
   readonly #place: TokenPlace;
-  readonly #gss: GssAnswerer;
+  /** Made when the server asks for GSSAPI. */
+  #gss: GssAnswerer | undefined;
   #transport: Transport | undefined;
   #address: Address | undefined;
   #name: EndpointName | undefined;
@@ -146,7 +147,6 @@ class Attempt {
       fromFile: () => passwordFiles.find(target.host, settings),
       keys: memory.keys,
     }, clock);
-    this.#gss = new GssAnswerer(options.gss, settings, target.host, clock);
   }
 
   async run(): Promise<Established> {
@@ -158,7 +158,7 @@ class Attempt {
     const policy = policyFor(this.#target, this.#circumstances);
     const tls = this.#tlsRequest();
     const start = await this.#startUp(transport, policy, tls);
-    this.#gss.dispose();
+    this.#gss?.dispose();
     // The encrypted one, where GSSAPI encrypts.
     const open = this.#transport;
     memory.endpoints.learn(this.#endpoint(address), start);
@@ -181,7 +181,7 @@ class Attempt {
   /** Releases what is open. */
   abandon(): void {
     this.#transport?.close();
-    this.#gss.dispose();
+    this.#gss?.dispose();
   }
 
   /** With the socket closed, gets the token for the next connection; what keeps it away is the error then. */
@@ -349,11 +349,12 @@ class Attempt {
   }
 
   async #answer(request: AnswerRequest): Promise<Answer> {
-    const { emit, settings } = this.#circumstances;
+    const { emit, settings, options } = this.#circumstances;
     let answer: Answer;
     if (request.want === "gss-token") {
       const service = `${settings.krbsrvname}@${this.#target.host.host}`;
       emit?.({ type: "gss-requested", method: request.method, service });
+      this.#gss ??= new GssAnswerer(options.gss, settings, this.#target.host, this.#clock);
       answer = await this.#gss.answer(request);
     } else {
       emit?.(
