@@ -132,18 +132,16 @@ test("the only bare import of src is @noble/hashes", () => {
 });
 
 test("static imports of mod.ts lead to no node: module and no adapter", () => {
-  const seen = new Set<string>();
-  const visit = (path: string): void => {
-    if (seen.has(path)) return;
-    seen.add(path);
-    for (const target of staticImportsOf(readFileSync(join(ROOT, path), "utf8"))) {
-      assert.equal(target.startsWith("node:"), false, `${path} imports ${target}`);
-      if (target.startsWith(".")) visit(join(dirname(path), target));
-    }
-  };
-  visit("mod.ts");
-  assert.ok(seen.size > 30);
-  assert.deepEqual([...seen].filter((path) => ADAPTERS.some((one) => path.endsWith(one))), []);
+  const reached = reachedFrom("mod.ts", staticImportsOf);
+  assert.ok(reached.size > 30);
+  assert.deepEqual(nodeImportsOf(reached), []);
+  assert.deepEqual([...reached].filter(isAdapter), []);
+});
+
+test("what mod.ts loads later imports no node: module statically, adapters excepted", () => {
+  // A bundle that is one file has the static imports of all its modules at its top, and loads them for everybody.
+  const reached = reachedFrom("mod.ts", importsOf);
+  assert.deepEqual(nodeImportsOf([...reached].filter((path) => !isAdapter(path))), []);
 });
 
 test("deno.json and package.json agree on version and entries", () => {
@@ -186,6 +184,32 @@ function filesUnder(folder: string): string[] {
   return readdirSync(root, { recursive: true, encoding: "utf8" })
     .map((path) => `${folder}/${path.split(sep).join("/")}`)
     .filter((path) => path.endsWith(".ts")).sort();
+}
+
+/** The files a file leads to; what stands behind an adapter is left out. */
+function reachedFrom(
+  path: string,
+  follow: (text: string) => string[],
+  reached: Set<string> = new Set(),
+): ReadonlySet<string> {
+  if (reached.has(path)) return reached;
+  reached.add(path);
+  if (isAdapter(path)) return reached;
+  for (const target of follow(readFileSync(join(ROOT, path), "utf8"))) {
+    if (target.startsWith(".")) reachedFrom(join(dirname(path), target), follow, reached);
+  }
+  return reached;
+}
+
+function nodeImportsOf(paths: Iterable<string>): string[] {
+  return [...paths].flatMap((path) =>
+    staticImportsOf(readFileSync(join(ROOT, path), "utf8"))
+      .filter((target) => target.startsWith("node:")).map((target) => `${path} imports ${target}`)
+  );
+}
+
+function isAdapter(path: string): boolean {
+  return ADAPTERS.some((one) => path.endsWith(`/${one}`));
 }
 
 function staticImportsOf(text: string): string[] {

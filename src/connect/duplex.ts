@@ -1,14 +1,22 @@
-import { Buffer } from "node:buffer";
-import { Duplex } from "node:stream";
+/** @ts-ignore Where the types of Node are not installed, this is `any`. */
+import type { Duplex } from "node:stream";
 import type { Transport } from "../transport/transport.ts";
 
 /**
  * A transport as a Duplex of `node:stream`. Chunks are Buffers over the octets that were read, without a copy.
  *
+ * The modules of Node are loaded here and not by the file: a bundle that is one file would load them for everybody.
+ *
  * @param transport Nobody else uses it from now on.
  * @param leftover What is read first.
  */
-export function duplexOf(transport: Transport, leftover: Uint8Array): Duplex {
+export async function duplexOf(transport: Transport, leftover: Uint8Array): Promise<Duplex> {
+  const [{ Buffer }, { Duplex }] = await Promise.all([
+    import("node:buffer"),
+    import("node:stream"),
+  ]);
+  const bufferOf = (octets: Uint8Array): Uint8Array =>
+    Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
   let first = leftover;
   const duplex: Duplex = new Duplex({
     read() {
@@ -37,7 +45,3 @@ export function duplexOf(transport: Transport, leftover: Uint8Array): Duplex {
 }
 
 const NOTHING: Uint8Array = new Uint8Array(0);
-
-function bufferOf(octets: Uint8Array): Buffer {
-  return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
-}

@@ -1,4 +1,3 @@
-import process from "node:process";
 import type { ConnectionOptions, SecureContext, SecureContextOptions } from "node:tls";
 import { tlsSetupFailure } from "./failures.ts";
 import { curves } from "./requests.ts";
@@ -15,7 +14,7 @@ const ON_NODE = !("Deno" in globalThis) && !("Bun" in globalThis);
  * (draft-ietf-tls-ecdhe-mlkem). Deno ignores it, Bun has a list of its own.
  */
 const OTHER_CURVES: readonly string[] = [
-  ...(hasHybrid(process.versions.openssl) ? ["X25519MLKEM768"] : []),
+  ...(hasHybrid(globalThis.process.versions.openssl) ? ["X25519MLKEM768"] : []),
   ...(ON_NODE ? ["X448"] : []),
   "P-384",
   "P-521",
