@@ -1,12 +1,12 @@
 import { ProtocolError } from "../errors.ts";
 import {
-  DES_EXPANSION,
-  DES_FINAL,
   DES_PBOX,
   DES_PC1,
   DES_PC2,
   DES_ROTATIONS,
   DES_SBOXES,
+  desExpansion,
+  desFinal,
 } from "./des_tables.ts";
 
 /** The digits of crypt(3), six bits each. */
@@ -79,7 +79,7 @@ function rotated(bits: Bits, places: number): Bits {
 
 /** The expansion with bit n and bit n + 24 swapped wherever the salt has bit n. */
 function salted(salt: number): readonly number[] {
-  const table = [...DES_EXPANSION];
+  const table = desExpansion();
   for (let bit = 0; bit < 12; bit++) {
     if ((salt >> bit & 1) === 0) continue;
     const kept = table[bit] ?? 0;
@@ -109,7 +109,7 @@ function round(half: Bits, subkey: Bits, expansion: readonly number[]): Bits {
   DES_SBOXES.forEach((box, number) => {
     const [b0 = 0, b1 = 0, b2 = 0, b3 = 0, b4 = 0, b5 = 0] = wide.subarray(6 * number);
     const place = (b0 << 1 | b5) * 16 + (b1 << 3 | b2 << 2 | b3 << 1 | b4);
-    const value = box[place] ?? 0;
+    const value = parseInt(box.charAt(place), 16);
     for (let bit = 0; bit < 4; bit++) out[4 * number + bit] = value >> (3 - bit) & 1;
   });
   return permuted(out, DES_PBOX);
@@ -117,7 +117,7 @@ function round(half: Bits, subkey: Bits, expansion: readonly number[]): Bits {
 
 /** The final permutation, then six bits a digit, with two zeros behind the last. */
 function digitsOf(block: Bits): Uint8Array {
-  const bits = permuted(block, DES_FINAL);
+  const bits = permuted(block, desFinal());
   return Uint8Array.from({ length: 11 }, (_, digit) => {
     let value = 0;
     for (let bit = 0; bit < 6; bit++) value = value << 1 | (bits[6 * digit + bit] ?? 0);

@@ -1,16 +1,23 @@
-/** The tables of DES (FIPS 46-3); places are counted from 1, most significant bit first. */
+/**
+ * The tables of DES (FIPS 46-3); places are counted from 1, most significant bit first. Nothing is computed before it is
+ * asked for: hardly anybody uses it.
+ */
 
 /** Expansion E: 32 bits to 48. */
-export const DES_EXPANSION: readonly number[] = Array.from(
-  { length: 48 },
-  (_, at) => (4 * Math.floor(at / 6) + at % 6 + 31) % 32 + 1,
-);
+export function desExpansion(): number[] {
+  return Array.from(
+    { length: 48 },
+    (_, at) => (4 * Math.floor(at / 6) + at % 6 + 31) % 32 + 1,
+  );
+}
 
 /** Inverse of the initial permutation. */
-export const DES_FINAL: readonly number[] = Array.from(
-  { length: 64 },
-  (_, at) => (at % 2 === 0 ? 40 : 8) + 8 * Math.floor(at % 8 / 2) - Math.floor(at / 8),
-);
+export function desFinal(): number[] {
+  return Array.from(
+    { length: 64 },
+    (_, at) => (at % 2 === 0 ? 40 : 8) + 8 * Math.floor(at % 8 / 2) - Math.floor(at / 8),
+  );
+}
 
 /** Permuted choice 1: the 56 bits of a key that count. */
 export const DES_PC1: readonly number[] = [
@@ -164,13 +171,13 @@ export const DES_PBOX: readonly number[] = [
 ];
 
 /** The eight substitution boxes: four rows of sixteen values, a hexadecimal digit each. */
-export const DES_SBOXES: readonly (readonly number[])[] = [
-  "e4d12fb83a6c5907 0f74e2d1a6cb9538 41e8d62bfc973a50 fc8249175b3ea06d",
-  "f18e6b34972dc05a 3d47f28ec01a69b5 0e7ba4d158c6932f d8a13f42b67c05e9",
-  "a09e63f51dc7b428 d709346a285ecbf1 d6498f30b12c5ae7 1ad069874fe3b52c",
-  "7de3069a1285bc4f d8b56f03472c1ae9 a690cb7df13e5284 3f06a1d8945bc72e",
-  "2c417ab6853fd0e9 eb2c47d150fa3986 421bad78f9c5630e b8c71e2d6f09a453",
-  "c1af92680d34e75b af427c9561de0b38 9ef528c3704a1db6 432c95fabe17608d",
-  "4b2ef08d3c975a61 d0b7491ae35c2f86 14bdc37eaf680592 6bd814a7950fe23c",
-  "d2846fb1a93e50c7 1fd8a374c56b0e92 7b419ce206adf358 21e74a8dfc90356b",
-].map((rows) => Array.from(rows.replaceAll(" ", ""), (digit) => parseInt(digit, 16)));
+export const DES_SBOXES: readonly string[] = [
+  "e4d12fb83a6c59070f74e2d1a6cb953841e8d62bfc973a50fc8249175b3ea06d",
+  "f18e6b34972dc05a3d47f28ec01a69b50e7ba4d158c6932fd8a13f42b67c05e9",
+  "a09e63f51dc7b428d709346a285ecbf1d6498f30b12c5ae71ad069874fe3b52c",
+  "7de3069a1285bc4fd8b56f03472c1ae9a690cb7df13e52843f06a1d8945bc72e",
+  "2c417ab6853fd0e9eb2c47d150fa3986421bad78f9c5630eb8c71e2d6f09a453",
+  "c1af92680d34e75baf427c9561de0b389ef528c3704a1db6432c95fabe17608d",
+  "4b2ef08d3c975a61d0b7491ae35c2f8614bdc37eaf6805926bd814a7950fe23c",
+  "d2846fb1a93e50c71fd8a374c56b0e927b419ce206adf35821e74a8dfc90356b",
+];

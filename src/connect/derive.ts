@@ -1,4 +1,3 @@
-import { saslprep } from "../auth/saslprep.ts";
 import { type ScramKeys, scramKeys } from "../auth/scram.ts";
 import { pbkdf2 } from "./pbkdf2.ts";
 
@@ -16,7 +15,8 @@ export async function deriveScramKeys(
   salt: Uint8Array,
   iterations: number,
 ): Promise<ScramKeys> {
-  const prepared = saslprep(password);
+  const own = password.slice();
+  const prepared = own.every((octet) => octet < 0x80) ? own : await saslprepared(own);
   let saltedPassword: Uint8Array | undefined;
   try {
     saltedPassword = await pbkdf2(prepared, salt, iterations);
@@ -24,5 +24,15 @@ export async function deriveScramKeys(
   } finally {
     prepared.fill(0);
     saltedPassword?.fill(0);
+  }
+}
+
+/** The tables of SASLprep are loaded only for a password that needs them: ASCII stays as it is. */
+async function saslprepared(password: Uint8Array): Promise<Uint8Array> {
+  try {
+    const { saslprep } = await import("../auth/saslprep.ts");
+    return saslprep(password);
+  } finally {
+    password.fill(0);
   }
 }
