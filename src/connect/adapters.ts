@@ -23,7 +23,7 @@ export async function chooseAdapter(
   tls: TlsPolicy | undefined,
   own: Adapter | undefined,
 ): Promise<Adapter> {
-  const candidates = own === undefined ? adaptersOfRuntime() : [() => Promise.resolve(own)];
+  const candidates = own === undefined ? ADAPTERS : [() => Promise.resolve(own)];
   let refusal: Error | undefined;
   for (const load of candidates) {
     const adapter = await load();
@@ -46,27 +46,20 @@ export function socketOptionsOf(settings: Settings): SocketOptions {
 }
 
 /** Loaded once: asking the runtime for a module it has takes a twentieth of a connection's processor time. */
-const loaded = new Map<string, Promise<Adapter>>();
-
-function once(name: string, load: () => Promise<Adapter>): () => Promise<Adapter> {
-  return () => {
-    const known = loaded.get(name) ?? load();
-    loaded.set(name, known);
-    return known;
-  };
+function once(load: () => Promise<Adapter>): () => Promise<Adapter> {
+  let loaded: Promise<Adapter> | undefined;
+  return () => loaded ??= load();
 }
 
 /** Native sockets first. The imports are literal, so that bundlers and `deno check` see them. */
-function adaptersOfRuntime(): readonly (() => Promise<Adapter>)[] {
-  const node = once("node", async () => (await import("../transport/node.ts")).nodeAdapter);
-  if ("Deno" in globalThis) {
-    return [once("deno", async () => (await import("../transport/deno.ts")).denoAdapter), node];
-  }
-  if ("Bun" in globalThis) {
-    return [once("bun", async () => (await import("../transport/bun.ts")).bunAdapter), node];
-  }
-  return [node];
-}
+const ADAPTERS: readonly (() => Promise<Adapter>)[] = [
+  ...("Deno" in globalThis
+    ? [once(async () => (await import("../transport/deno.ts")).denoAdapter)]
+    : "Bun" in globalThis
+    ? [once(async () => (await import("../transport/bun.ts")).bunAdapter)]
+    : []),
+  once(async () => (await import("../transport/node.ts")).nodeAdapter),
+];
 
 /** The first thing the settings need of any host that these abilities do not cover. */
 function unmetNeed(

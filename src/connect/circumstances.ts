@@ -7,29 +7,45 @@ import { gssMode } from "./gss_mode.ts";
 import { host } from "./host.ts";
 import { Memory } from "./memory.ts";
 import type { ConnectEventKind, ConnectOptions, Target } from "./options.ts";
-import { Settling } from "./settled.ts";
+import { type Settled, settleOnce } from "./settled.ts";
+
+/**
+ * Settles a target for one connection, after a look at what nothing else judges.
+ *
+ * @param options Those of this connection.
+ * @param settle Settles the target.
+ * @throws {ConfigError} The settings are wrong, or cannot be honoured here.
+ * @throws {UsageError} The first query cannot be sent.
+ */
+export async function settledFor(
+  options: ConnectOptions,
+  settle: () => Promise<Settled>,
+): Promise<Settled> {
+  const { signal } = options;
+  checkFirstQuery(options.firstQuery);
+  legacyMethods(options.allowLegacyAuth ?? []);
+  if (signal?.aborted) throw abortError(signal, "settings");
+  const settled = await settle();
+  if (signal?.aborted) throw abortError(signal, "settings");
+  return settled;
+}
 
 /**
  * Brings together what stays the same over all attempts of one `connect()`.
  *
- * @param settling Settles the target.
+ * @param settled What was settled before.
  * @param options Those of this connection.
  * @param memory What connections before it learned.
  * @param began When it was asked for, as `performance.now()` tells.
- * @throws {ConfigError} The settings are wrong, or cannot be honoured here.
- * @throws {UsageError} The first query cannot be sent.
+ * @throws {ConfigError} GSSAPI cannot be had.
  */
 export async function circumstancesOf(
-  settling: Settling,
+  settled: Settled,
   options: ConnectOptions,
-  { memory, began }: { readonly memory: Memory; readonly began: number },
+  memory: Memory,
+  began: number,
 ): Promise<Circumstances> {
   const { onEvent, signal } = options;
-  checkFirstQuery(options.firstQuery);
-  legacyMethods(options.allowLegacyAuth ?? []);
-  if (signal?.aborted) throw abortError(signal, "settings");
-  const settled = await settling.settle(options);
-  if (signal?.aborted) throw abortError(signal, "settings");
   const emit = onEvent === undefined
     ? undefined
     : (event: ConnectEventKind): void => onEvent({ at: performance.now() - began, ...event });
@@ -44,12 +60,13 @@ export async function circumstancesOf(
  * The same for one connection that learns from none and teaches none.
  *
  * @throws {ConfigError} The settings are wrong, or cannot be honoured here.
+ * @throws {UsageError} The first query cannot be sent.
  */
 export async function circumstancesOnce(
   target: Target | undefined,
   options: ConnectOptions,
+  began: number = performance.now(),
 ): Promise<Circumstances> {
-  const memory = new Memory("off", false);
-  const began = performance.now();
-  return await circumstancesOf(new Settling(target, options, host), options, { memory, began });
+  const settled = await settledFor(options, () => settleOnce(target, options, host));
+  return await circumstancesOf(settled, options, Memory.ofOne(), began);
 }

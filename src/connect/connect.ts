@@ -1,4 +1,5 @@
-import { Connector } from "./connector.ts";
+import { circumstancesOnce } from "./circumstances.ts";
+import { openSession } from "./open_session.ts";
 import type { ConnectOptions, Target } from "./options.ts";
 import type { Session } from "./session.ts";
 
@@ -26,5 +27,6 @@ import type { Session } from "./session.ts";
  * ```
  */
 export async function connect(target?: Target, options: ConnectOptions = {}): Promise<Session> {
-  return await new Connector(target, { ...options, pipelining: "off" }).connect();
+  const began = performance.now();
+  return await openSession(await circumstancesOnce(target, options, began), began);
 }

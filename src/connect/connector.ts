@@ -1,12 +1,10 @@
-import { circumstancesOf } from "./circumstances.ts";
+import { circumstancesOf, settledFor } from "./circumstances.ts";
 import type { LearnedEndpoint } from "./endpoints.ts";
-import { type Circumstances, establish, type Established } from "./establish.ts";
 import { host } from "./host.ts";
-import { Journey } from "./journey.ts";
 import { type ConnectorStatistics, Memory, type Pipelining } from "./memory.ts";
+import { openSession } from "./open_session.ts";
 import type { ConnectOptions, Target } from "./options.ts";
-import { ConnectReport, type Savings } from "./report.ts";
-import { Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import { Settling } from "./settled.ts";
 
 /** What all connections of a connector have in common. */
@@ -83,21 +81,9 @@ export class Connector implements Disposable {
    */
   async connect(options?: ConnectOptions): Promise<Session> {
     const began = performance.now();
-    const circumstances = await circumstancesOf(
-      this.#settling,
-      options === undefined ? this.#options : { ...this.#options, ...options },
-      { memory: this.#memory, began },
-    );
-    const journey = new Journey(circumstances, establish);
-    const result = await journey.run();
-    if ("error" in result) throw result.error;
-    this.#announce(circumstances, result);
-    const saved = savingsOf(result);
-    this.#memory.count("sessions");
-    if (saved.earlySasl) this.#memory.count("earlySasl");
-    if (saved.earlyQuery) this.#memory.count("earlyQueries");
-    const report = new ConnectReport(journey.attempts, performance.now() - began, saved);
-    return new Session(result, { ...circumstances, report });
+    const all = options === undefined ? this.#options : { ...this.#options, ...options };
+    const settled = await settledFor(all, () => this.#settling.settle(all));
+    return await openSession(await circumstancesOf(settled, all, this.#memory, began), began);
   }
 
   /** What was learned, endpoint by endpoint. */
@@ -128,25 +114,4 @@ export class Connector implements Disposable {
   } {
     return { learned: this.learned, statistics: this.statistics };
   }
-
-  /** A listener that throws gets its error, and nobody gets the session. */
-  #announce({ emit }: Circumstances, { transport }: Established): void {
-    try {
-      emit?.({ type: "ready" });
-    } catch (error) {
-      transport.close();
-      throw error;
-    }
-  }
-}
-
-function savingsOf({ start, keysReused }: Established): Savings {
-  const earlySasl = start.early.sasl;
-  const earlyQuery = start.early.query === "sent";
-  return {
-    earlySasl,
-    earlyQuery,
-    keysReused,
-    roundTrips: Number(earlySasl) + Number(earlyQuery),
-  };
 }

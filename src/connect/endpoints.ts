@@ -45,7 +45,14 @@ const MECHANISMS: readonly string[] = ["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"];
 
 /** Remembers what worked, endpoint by endpoint. Holds no secret. */
 export class EndpointMemory {
-  readonly #learned = new LruMap<LearnedEndpoint>(LIMIT);
+  readonly #limit: number;
+  readonly #learned: LruMap<LearnedEndpoint>;
+
+  /** @param limit The most endpoints it remembers; 0 remembers none. */
+  constructor(limit: number = LIMIT) {
+    this.#limit = limit;
+    this.#learned = new LruMap(limit);
+  }
 
   /** What the server will ask for if it does what it did last time; undefined if nothing is known. */
   expect(name: EndpointName): ExpectedRequest | undefined {
@@ -64,6 +71,7 @@ export class EndpointMemory {
 
   /** Remembers how a start-up went. */
   learn(name: EndpointName, start: SessionStart): void {
+    if (this.#limit === 0) return;
     const { authentication, channel, offered, parameters } = start;
     const key = keyOf(name);
     const known = this.#learned.get(key);

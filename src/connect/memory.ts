@@ -23,7 +23,7 @@ export interface ConnectorStatistics {
 
 /** What connections learn from those before them. */
 export class Memory {
-  readonly endpoints: EndpointMemory = new EndpointMemory();
+  readonly endpoints: EndpointMemory;
   readonly keys: ScramKeyCache;
   readonly pipelining: Pipelining;
   readonly #counts = { sessions: 0, earlySasl: 0, earlyQueries: 0, wrongGuesses: 0 };
@@ -31,10 +31,17 @@ export class Memory {
   /**
    * @param pipelining Whether knowledge is used before it is confirmed.
    * @param keepsKeys Whether SCRAM keys are kept.
+   * @param endpoints How many endpoints are remembered at most; 0 remembers none.
    */
-  constructor(pipelining: Pipelining, keepsKeys: boolean) {
+  constructor(pipelining: Pipelining, keepsKeys: boolean, endpoints?: number) {
     this.pipelining = pipelining;
+    this.endpoints = new EndpointMemory(endpoints);
     this.keys = new ScramKeyCache(deriveScramKeys, keepsKeys ? undefined : 0);
+  }
+
+  /** Of one connection, whose hosts may share a secret: standbys have the salts of their primary. */
+  static ofOne(): Memory {
+    return new Memory("off", true, 0);
   }
 
   /** Counts one of what happens. */

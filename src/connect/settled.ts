@@ -20,11 +20,32 @@ export interface Settled {
   readonly passwordFiles: PasswordFiles;
 }
 
-/** What is made of a target and the machine, and good until the machine changes. */
+/** What is made of a target and the machine. */
 interface Ground {
   readonly gathered: GatheredParameters;
-  readonly host: WatchedHost;
   readonly own: Settled;
+}
+
+/** The same, good until the machine changes. */
+interface WatchedGround extends Ground {
+  readonly host: WatchedHost;
+}
+
+/**
+ * Settles a target for one connection.
+ *
+ * @param options What stands beside it.
+ * @param host The machine.
+ * @throws {ConfigError} The settings are wrong, or cannot be honoured here.
+ */
+export async function settleOnce(
+  target: Target | undefined,
+  options: Pick<ConnectOptions, "parameters" | "adapter" | "gss">,
+  host: Host,
+): Promise<Settled> {
+  const { own } = await groundOf(target, options, host, new PasswordFiles(host));
+  refuseUnsupported(own.settings, options.gss !== undefined);
+  return own;
 }
 
 /**
@@ -36,8 +57,8 @@ export class Settling {
   readonly #options: Pick<ConnectOptions, "parameters" | "adapter">;
   readonly #host: Host;
   readonly #passwordFiles: PasswordFiles;
-  #ground: Ground | undefined;
-  #working: Promise<Ground> | undefined;
+  #ground: WatchedGround | undefined;
+  #working: Promise<WatchedGround> | undefined;
 
   /**
    * @param target A connection string, an object, or nothing.
@@ -85,7 +106,7 @@ export class Settling {
     this.#passwordFiles.clear();
   }
 
-  async #current(): Promise<Ground> {
+  async #current(): Promise<WatchedGround> {
     const working = this.#working ??= this.#valid();
     try {
       const ground = await working;
@@ -96,23 +117,29 @@ export class Settling {
     }
   }
 
-  async #valid(): Promise<Ground> {
+  async #valid(): Promise<WatchedGround> {
     const ground = this.#ground;
     return ground !== undefined && await ground.host.isUnchanged() ? ground : await this.#make();
   }
 
-  async #make(): Promise<Ground> {
+  async #make(): Promise<WatchedGround> {
     const host = new WatchedHost(this.#host);
-    const gathered = await gather(explicitOf(this.#target), host);
-    const settings = settingsFrom(gathered, this.#options.parameters);
-    const tls = usesTls(settings) ? await tlsPolicy(settings, host) : undefined;
-    const adapter = await chooseAdapter(settings, tls, this.#options.adapter);
-    return {
-      gathered,
-      host,
-      own: { settings, tls, adapter, passwordFiles: this.#passwordFiles },
-    };
+    const ground = await groundOf(this.#target, this.#options, host, this.#passwordFiles);
+    return { ...ground, host };
   }
+}
+
+async function groundOf(
+  target: Target | undefined,
+  options: Pick<ConnectOptions, "parameters" | "adapter">,
+  host: Host,
+  passwordFiles: PasswordFiles,
+): Promise<Ground> {
+  const gathered = await gather(explicitOf(target), host);
+  const settings = settingsFrom(gathered, options.parameters);
+  const tls = usesTls(settings) ? await tlsPolicy(settings, host) : undefined;
+  const adapter = await chooseAdapter(settings, tls, options.adapter);
+  return { gathered, own: { settings, tls, adapter, passwordFiles } };
 }
 
 function settingsFrom(

@@ -16,18 +16,9 @@ export async function gather(
   explicit: ConnectionParameters,
   host: Host,
 ): Promise<GatheredParameters> {
-  const environment = host.environmentReader();
-  const gathering = gatherParameters(explicit);
+  const gathering = gatherParameters(explicit, host.environmentReader());
   let step = gathering.next();
-  while (!step.done) {
-    const request = step.value;
-    // Most requests are of this kind: waiting for each would take longer than all of them.
-    step = gathering.next(
-      request.want === "environment"
-        ? environment(request.name, request.needed)
-        : await answer(request, host),
-    );
-  }
+  while (!step.done) step = gathering.next(await answer(step.value, host));
   return step.value;
 }
 
@@ -41,13 +32,12 @@ export function explicitOf(target: Target | undefined): ConnectionParameters {
   return typeof target === "string" ? parseConnectionString(target) : parametersOf(target);
 }
 
-async function answer(
-  request: Exclude<HostRequest, { want: "environment" }>,
-  host: Host,
-): Promise<HostAnswer> {
+async function answer(request: HostRequest, host: Host): Promise<HostAnswer> {
   switch (request.want) {
     case "platform":
       return host.platform;
+    case "environment":
+      return host.environmentReader()(request.name, request.needed);
     case "home-directory":
       return await host.accountHome(request.needed);
     case "user-name":

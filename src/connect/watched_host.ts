@@ -15,7 +15,7 @@ interface Observation {
 export class WatchedHost implements Host {
   readonly platform: Host["platform"];
   readonly #host: Host;
-  readonly #variables = new Map<string, { readonly needed: boolean; readonly value?: string }>();
+  readonly #variables: { readonly name: string; needed: boolean; value: string | undefined }[] = [];
   readonly #observations = new Map<string, Observation>();
 
   /** @param host Whom to ask. */
@@ -27,7 +27,7 @@ export class WatchedHost implements Host {
   /** Whether the machine would answer everything as it did. */
   async isUnchanged(): Promise<boolean> {
     const read = this.#host.environmentReader();
-    for (const [name, { needed, value }] of this.#variables) {
+    for (const { name, needed, value } of this.#variables) {
       if (read(name, needed) !== value) return false;
     }
     if (this.#observations.size === 0) return true;
@@ -41,7 +41,7 @@ export class WatchedHost implements Host {
     const read = this.#host.environmentReader();
     return (name, needed) => {
       const value = read(name, needed);
-      this.#variables.set(name, value === undefined ? { needed } : { needed, value });
+      this.#variables.push({ name, needed, value });
       return value;
     };
   }

@@ -1,8 +1,8 @@
 import { ConfigError } from "../errors.ts";
 import type { Keyword } from "./keywords.ts";
-import { looksLikeKeyword, unknownKeyword } from "./keywords.ts";
 import type { ConnectionParameters } from "./parameters.ts";
 import { ParameterStore } from "./parameters.ts";
+import { looksLikeKeyword, unknownKeyword } from "./unknown_keyword.ts";
 
 const SCHEMES = ["postgresql://", "postgres://"] as const;
 

@@ -1,8 +1,9 @@
 import { isIpLiteral } from "./ip_literal.ts";
 import type { Keyword } from "./keywords.ts";
-import { isKeyword, KEYWORDS, unknownKeyword } from "./keywords.ts";
+import { isKeyword, KEYWORD_NAMES } from "./keywords.ts";
 import type { ConnectionParameters } from "./parameters.ts";
 import { isSecret } from "./parameters.ts";
+import { unknownKeyword } from "./unknown_keyword.ts";
 import { checkText } from "./values.ts";
 
 /** How a connection string is written. */
@@ -41,7 +42,7 @@ function entriesOf(parameters: ConnectionParameters, withSecrets: boolean): Entr
     if (!isKeyword(key)) throw unknownKeyword(key);
   }
   const entries = new Map<Keyword, string>();
-  for (const { keyword } of KEYWORDS) {
+  for (const keyword of KEYWORD_NAMES) {
     const value = parameters[keyword];
     if (value === undefined) continue;
     checkText(keyword, value);

@@ -1,11 +1,10 @@
 import { ConfigError } from "../errors.ts";
 import type { HostAnswer, HostRequest } from "./host_request.ts";
 import type { Keyword } from "./keywords.ts";
-import { ENVIRONMENT_ONLY, KEYWORDS } from "./keywords.ts";
+import { isKeyword, KEYWORD_NAMES, SETTING_OF_VARIABLE, VARIABLE_OF } from "./keywords.ts";
 import type { Origin, Origins } from "./origin.ts";
 import { withOrigins } from "./origin.ts";
 import type { ConnectionParameters } from "./parameters.ts";
-import { ownParameters } from "./parameters.ts";
 import type { SettingsContext } from "./resolve.ts";
 import { readServiceFile } from "./service_file.ts";
 
@@ -26,6 +25,11 @@ const SYSTEM_DIRECTORIES: readonly string[] = [
 
 type Gathering<Result> = Generator<HostRequest, Result, HostAnswer>;
 
+/** Reads an environment variable; the meaning of `needed` stands at {@link HostRequest}. */
+type Environment = (name: string, needed: boolean) => string | undefined;
+
+const EXPLICIT: Origin = { from: "explicit" };
+
 /**
  * Completes parameters from the service file, then the environment, as libpq does (fe-connect.c,
  * conninfo_add_defaults). Asks for nothing it does not need: the environment only for keywords that are still unset,
@@ -34,6 +38,7 @@ type Gathering<Result> = Generator<HostRequest, Result, HostAnswer>;
  * Drive it by `next(answer)`; the answers' meaning stands at {@link HostRequest}.
  *
  * @param explicit What the caller gave.
+ * @param environment Reads a variable; without it every variable is a request, and there are some forty.
  * @throws {ConfigError} If the service is not found, or its section cannot be read.
  *
  * @example
@@ -46,52 +51,56 @@ type Gathering<Result> = Generator<HostRequest, Result, HostAnswer>;
  */
 export function* gatherParameters(
   explicit: ConnectionParameters,
+  environment?: (name: string, needed: boolean) => string | undefined,
 ): Generator<HostRequest, GatheredParameters, HostAnswer> {
   const collection = new Collection();
-  const own = ownParameters(explicit);
-  for (const { keyword } of KEYWORDS) {
-    const value = own[keyword];
-    if (value !== undefined) collection.add(keyword, value, { from: "explicit" });
+  for (const keyword of Object.keys(explicit)) {
+    if (isKeyword(keyword)) collection.add(keyword, explicit[keyword], EXPLICIT);
   }
-  yield* addService(collection);
-  yield* addEnvironment(collection);
+  yield* addService(collection, environment);
+  yield* addEnvironment(collection, environment);
   const { parameters, origins } = collection;
-  const user = parameters.user ? undefined : yield { want: "user-name" };
-  const host = hasNamelessHost(parameters) ? yield { want: "socket-directory" } : undefined;
+  const user = collection.get("user") ? undefined : yield { want: "user-name" };
+  const host = hasNamelessHost(collection) ? yield { want: "socket-directory" } : undefined;
   return {
-    parameters: { ...parameters },
+    parameters,
     context: {
       ...(user !== undefined && { user }),
       ...(host !== undefined && { host }),
-      origins: { ...origins },
-      environmentSettings: yield* environmentSettings(),
+      origins,
+      environmentSettings: yield* environmentSettings(environment),
     },
   };
 }
 
 /** Values with their places; the first value of a keyword stays. */
 class Collection {
-  readonly parameters: { [K in Keyword]?: string } = Object.create(null);
-  readonly origins: { [K in Keyword]?: Origin } = Object.create(null);
+  readonly parameters: { [K in Keyword]?: string } = {};
+  readonly origins: { [K in Keyword]?: Origin } = {};
 
-  add(keyword: Keyword, value: string, origin: Origin): void {
-    if (this.parameters[keyword] !== undefined) return;
+  /** Whatever somebody may have put into Object.prototype. */
+  get(keyword: Keyword): string | undefined {
+    return Object.hasOwn(this.parameters, keyword) ? this.parameters[keyword] : undefined;
+  }
+
+  add(keyword: Keyword, value: string | undefined, origin: Origin): void {
+    if (value === undefined || this.get(keyword) !== undefined) return;
     this.parameters[keyword] = value;
     this.origins[keyword] = origin;
   }
 }
 
-function* addService(collection: Collection): Gathering<void> {
-  if (collection.parameters.service === undefined) {
+function* addService(collection: Collection, read: Environment | undefined): Gathering<void> {
+  if (collection.get("service") === undefined) {
     const name = "PGSERVICE";
-    const value = yield { want: "environment", name, needed: false };
-    if (value !== undefined) collection.add("service", value, { from: "environment", name });
+    const value = yield* variable(name, false, read);
+    collection.add("service", value, { from: "environment", name });
   }
-  const { service } = collection.parameters;
+  const service = collection.get("service");
   if (service === undefined) return;
   const looked: string[] = [];
   for (const find of [userServiceFile, systemServiceFile]) {
-    const file = yield* find();
+    const file = yield* find(read);
     if (file === undefined) continue;
     looked.push(`"${file.path}"`);
     const entries = readServiceFile(file.text, service, file.path);
@@ -115,8 +124,8 @@ interface FoundFile {
   readonly text: string;
 }
 
-function* userServiceFile(): Gathering<FoundFile | undefined> {
-  const given = yield { want: "environment", name: "PGSERVICEFILE", needed: true };
+function* userServiceFile(read: Environment | undefined): Gathering<FoundFile | undefined> {
+  const given = yield* variable("PGSERVICEFILE", true, read);
   if (given !== undefined) {
     const file = given === "" ? undefined : yield* readFile(given, true);
     if (file !== undefined) return file;
@@ -132,8 +141,8 @@ function* userServiceFile(): Gathering<FoundFile | undefined> {
   return yield* readFile(`${folder}.pg_service.conf`, true);
 }
 
-function* systemServiceFile(): Gathering<FoundFile | undefined> {
-  const given = yield { want: "environment", name: "PGSYSCONFDIR", needed: true };
+function* systemServiceFile(read: Environment | undefined): Gathering<FoundFile | undefined> {
+  const given = yield* variable("PGSYSCONFDIR", true, read);
   if (given !== undefined) return yield* readFile(`${given}/pg_service.conf`, true);
   for (const directory of SYSTEM_DIRECTORIES) {
     const file = yield* readFile(`${directory}/pg_service.conf`, false);
@@ -147,39 +156,54 @@ function* readFile(path: string, needed: boolean): Gathering<FoundFile | undefin
   return text === undefined ? undefined : { path, text };
 }
 
-function* addEnvironment(collection: Collection): Gathering<void> {
-  for (const { keyword, environment: name } of KEYWORDS) {
-    // Asked already, before the service file.
-    if (keyword === "service") continue;
-    if (name === undefined || collection.parameters[keyword] !== undefined) continue;
-    const value = yield { want: "environment", name, needed: false };
+function* addEnvironment(collection: Collection, read: Environment | undefined): Gathering<void> {
+  for (const keyword of KEYWORD_NAMES) {
+    const name = VARIABLE_OF[keyword];
+    // The service was asked for already.
+    if (name === undefined || keyword === "service") continue;
+    if (collection.get(keyword) !== undefined) continue;
+    // As `variable()` does it; a generator for each takes longer than all the reading.
+    const value = read ? read(name, false) : yield { want: "environment", name, needed: false };
     if (value !== undefined) collection.add(keyword, value, { from: "environment", name });
-    else if (keyword === "sslmode") yield* addOldSslMode(collection);
+    else if (keyword === "sslmode") yield* addOldSslMode(collection, read);
   }
 }
 
+function* variable(
+  name: string,
+  needed: boolean,
+  read: Environment | undefined,
+): Gathering<string | undefined> {
+  return read ? read(name, needed) : yield { want: "environment", name, needed };
+}
+
 /** Only a value that begins with 1 says something. */
-function* addOldSslMode(collection: Collection): Gathering<void> {
+function* addOldSslMode(collection: Collection, read: Environment | undefined): Gathering<void> {
   const name = "PGREQUIRESSL";
-  const value = yield { want: "environment", name, needed: false };
+  const value = yield* variable(name, false, read);
   if (value?.startsWith("1")) collection.add("sslmode", "require", { from: "environment", name });
 }
 
 /** Run-time settings that only the environment can give (fe-protocol3.c, build_startup_packet). */
-function* environmentSettings(): Gathering<readonly (readonly [string, string])[]> {
+function* environmentSettings(
+  read: Environment | undefined,
+): Gathering<readonly (readonly [string, string])[]> {
   const settings: (readonly [string, string])[] = [];
-  for (const { name, setting } of ENVIRONMENT_ONLY) {
-    if (setting === undefined) continue;
-    const value = yield { want: "environment", name, needed: false };
+  for (const [name, setting] of SETTING_OF_VARIABLE) {
+    const value = yield* variable(name, false, read);
     if (value !== undefined && value.toLowerCase() !== "default") settings.push([setting, value]);
   }
   return settings;
 }
 
 /** Whether the default host is needed: an item of the list names neither host nor address. */
-function hasNamelessHost(parameters: ConnectionParameters): boolean {
-  const hosts = (parameters.host ?? "").split(",");
-  const addresses = (parameters.hostaddr ?? "").split(",");
+function hasNamelessHost(collection: Collection): boolean {
+  const host = collection.get("host") ?? "";
+  const hostaddr = collection.get("hostaddr") ?? "";
+  // One host is nearly everybody's list.
+  if (!host.includes(",") && !hostaddr.includes(",")) return host === "" && hostaddr === "";
+  const hosts = host.split(",");
+  const addresses = hostaddr.split(",");
   const count = Math.max(hosts.length, addresses.length);
   return Array.from({ length: count }, (_, index) => index)
     .some((index) => !hosts[index] && !addresses[index]);

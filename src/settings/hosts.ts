@@ -58,11 +58,13 @@ export function splitHosts(parameters: HostParameters): HostLists {
       { keyword: "port" },
     );
   }
-  return {
-    hosts: Array.from({ length: count }, (_, index) => hosts[index] ?? ""),
-    addresses: Array.from({ length: count }, (_, index) => addresses[index] ?? ""),
-    ports: Array.from({ length: count }, (_, index) => ports[ports.length === 1 ? 0 : index] ?? ""),
-  };
+  const lists = { hosts: [] as string[], addresses: [] as string[], ports: [] as string[] };
+  for (let at = 0; at < count; at++) {
+    lists.hosts.push(hosts[at] ?? "");
+    lists.addresses.push(addresses[at] ?? "");
+    lists.ports.push(ports[ports.length === 1 ? 0 : at] ?? "");
+  }
+  return lists;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { ConfigError } from "../errors.ts";
-import { looksLikeKeyword, unknownKeyword } from "./keywords.ts";
 import type { ConnectionParameters } from "./parameters.ts";
 import { isSecret, ParameterStore } from "./parameters.ts";
+import { looksLikeKeyword, unknownKeyword } from "./unknown_keyword.ts";
 
 /**
  * Reads `keyword = value` pairs: blanks around "=" are skipped, a value is bare or in single quotes, a backslash takes

@@ -1,5 +1,3 @@
-import { ConfigError } from "../errors.ts";
-
 /** A connection parameter of libpq 18. */
 export type Keyword =
   | "service"
@@ -53,479 +51,83 @@ export type Keyword =
   | "oauth_scope"
   | "sslkeylogfile";
 
-/** How the text of a parameter is read. A `secret` is never shown. */
-export type KeywordKind = "text" | "integer" | "boolean" | "enum" | "list" | "path" | "secret";
-
-/** What is known about one parameter. */
-export interface KeywordInfo {
-  /** Its name. */
-  readonly keyword: Keyword;
-  /** The environment variable libpq reads it from. */
-  readonly environment?: string;
-  /** libpq's default where it is a fixed text. */
-  readonly default?: string;
-  /** How its text is read. */
-  readonly kind: KeywordKind;
-  /** The words of an `enum`, or the items of a `list` that has a fixed set. */
-  readonly values?: readonly string[];
-  /** The first PostgreSQL release whose libpq knows it; "8.4" stands for that and everything before. */
-  readonly since: string;
-  /** What holds where nothing sets it and `default` is no fixed text, as a person would say it. */
-  readonly otherwise?: string;
-  /** What it sets, in one line. */
-  readonly about: string;
-}
-
-/** An environment variable that stands for no connection parameter. */
-export interface EnvironmentVariable {
-  /** Its name. */
-  readonly name: string;
-  /** What it sets, in one line. */
-  readonly about: string;
-  /** The run-time setting of the server it gives; its value "default", in any case, gives none. */
-  readonly setting?: string;
-}
-
-const TLS_VERSIONS = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"] as const;
-const PROTOCOL_VERSIONS = ["3.0", "3.2", "latest"] as const;
-
-/** Every parameter of libpq 18.6 (fe-connect.c, PQconninfoOptions; manual, section Parameter Key Words). */
-const TABLE: Readonly<Record<Keyword, Omit<KeywordInfo, "keyword">>> = {
-  service: {
-    environment: "PGSERVICE",
-    kind: "text",
-    since: "8.4",
-    about: "section of the service file that gives the other parameters",
-  },
-  user: {
-    environment: "PGUSER",
-    kind: "text",
-    otherwise: "the account that runs this",
-    since: "8.4",
-    about: "role to log in as",
-  },
-  password: {
-    environment: "PGPASSWORD",
-    kind: "secret",
-    since: "8.4",
-    about: "password of the role",
-  },
-  passfile: {
-    environment: "PGPASSFILE",
-    kind: "path",
-    otherwise: "~/.pgpass, or postgresql/pgpass.conf in APPDATA on Windows",
-    since: "10",
-    about: "file that holds passwords, read when one is asked for",
-  },
-  channel_binding: {
-    environment: "PGCHANNELBINDING",
-    default: "prefer",
-    kind: "enum",
-    values: ["disable", "prefer", "require"],
-    since: "13",
-    about: "whether SCRAM is bound to the TLS channel",
-  },
-  connect_timeout: {
-    environment: "PGCONNECT_TIMEOUT",
-    kind: "integer",
-    since: "8.4",
-    about: "seconds for each address, from the first packet to the first ReadyForQuery",
-  },
-  dbname: {
-    environment: "PGDATABASE",
-    kind: "text",
-    otherwise: "user",
-    since: "8.4",
-    about: "database to open; in an object it may hold a whole connection string",
-  },
-  host: {
-    environment: "PGHOST",
-    kind: "list",
-    otherwise: "the directory of Unix sockets; localhost on Windows",
-    since: "8.4",
-    about: "names, IP addresses or directories of Unix sockets",
-  },
-  hostaddr: {
-    environment: "PGHOSTADDR",
-    kind: "list",
-    since: "8.4",
-    about: "IP addresses to dial in place of looking up host",
-  },
-  port: {
-    environment: "PGPORT",
-    default: "5432",
-    kind: "list",
-    since: "8.4",
-    about: "one port for all hosts, or one for each",
-  },
-  client_encoding: {
-    environment: "PGCLIENTENCODING",
-    kind: "text",
-    otherwise: "UTF8",
-    since: "9.1",
-    about: "encoding of the session; nothing but UTF8 is spoken, and auto means that too",
-  },
-  options: {
-    environment: "PGOPTIONS",
-    default: "",
-    kind: "text",
-    since: "8.4",
-    about: "command-line options for the server",
-  },
-  application_name: {
-    environment: "PGAPPNAME",
-    kind: "text",
-    since: "9.0",
-    about: "name shown in pg_stat_activity",
-  },
-  fallback_application_name: {
-    kind: "text",
-    since: "9.0",
-    about: "application_name where none is set",
-  },
-  keepalives: {
-    default: "1",
-    kind: "boolean",
-    since: "9.0",
-    about: "whether TCP keepalives are sent",
-  },
-  keepalives_idle: {
-    kind: "integer",
-    otherwise: "the system's",
-    since: "9.0",
-    about: "seconds of silence before a TCP keepalive; 0 for the system's",
-  },
-  keepalives_interval: {
-    kind: "integer",
-    otherwise: "the system's",
-    since: "9.0",
-    about: "seconds between TCP keepalives; 0 for the system's",
-  },
-  keepalives_count: {
-    kind: "integer",
-    otherwise: "the system's",
-    since: "9.0",
-    about: "lost TCP keepalives before the connection counts as dead",
-  },
-  tcp_user_timeout: {
-    kind: "integer",
-    otherwise: "the system's",
-    since: "12",
-    about: "milliseconds octets may stay unacknowledged; 0 for the system's",
-  },
-  sslmode: {
-    environment: "PGSSLMODE",
-    default: "prefer",
-    kind: "enum",
-    values: ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"],
-    since: "8.4",
-    about: "whether TLS is used, and how far the server is verified",
-  },
-  sslnegotiation: {
-    environment: "PGSSLNEGOTIATION",
-    default: "postgres",
-    kind: "enum",
-    values: ["postgres", "direct"],
-    since: "17",
-    about: "whether TLS is asked for first or begins at once",
-  },
-  sslcompression: {
-    environment: "PGSSLCOMPRESSION",
-    default: "0",
-    kind: "boolean",
-    since: "9.2",
-    about: "obsolete, accepted and ignored",
-  },
-  sslcert: {
-    environment: "PGSSLCERT",
-    kind: "path",
-    since: "8.4",
-    about: "client certificate",
-  },
-  sslkey: {
-    environment: "PGSSLKEY",
-    kind: "path",
-    since: "8.4",
-    about: "private key of the client certificate",
-  },
-  sslcertmode: {
-    environment: "PGSSLCERTMODE",
-    default: "allow",
-    kind: "enum",
-    values: ["disable", "allow", "require"],
-    since: "16",
-    about: "whether a client certificate is sent",
-  },
-  sslpassword: {
-    kind: "secret",
-    since: "13",
-    about: "passphrase of sslkey",
-  },
-  sslrootcert: {
-    environment: "PGSSLROOTCERT",
-    kind: "path",
-    otherwise: "~/.postgresql/root.crt if it exists",
-    since: "8.4",
-    about: "certificates to trust, or system",
-  },
-  sslcrl: {
-    environment: "PGSSLCRL",
-    kind: "path",
-    otherwise: "~/.postgresql/root.crl if it exists",
-    since: "8.4",
-    about: "certificate revocation list",
-  },
-  sslcrldir: {
-    environment: "PGSSLCRLDIR",
-    kind: "path",
-    since: "14",
-    about: "directory of certificate revocation lists",
-  },
-  sslsni: {
-    environment: "PGSSLSNI",
-    default: "1",
-    kind: "boolean",
-    since: "14",
-    about: "whether the host's name is sent in the TLS handshake",
-  },
-  requirepeer: {
-    environment: "PGREQUIREPEER",
-    kind: "text",
-    since: "9.1",
-    about: "account the server at a Unix socket must run as",
-  },
-  require_auth: {
-    environment: "PGREQUIREAUTH",
-    kind: "list",
-    values: ["password", "md5", "gss", "sspi", "scram-sha-256", "oauth", "none"],
-    since: "16",
-    about: "authentication methods that may, or may not, be used",
-  },
-  min_protocol_version: {
-    environment: "PGMINPROTOCOLVERSION",
-    default: "3.0",
-    kind: "enum",
-    values: PROTOCOL_VERSIONS,
-    since: "18",
-    about: "lowest protocol version to accept",
-  },
-  max_protocol_version: {
-    environment: "PGMAXPROTOCOLVERSION",
-    default: "3.0",
-    kind: "enum",
-    values: PROTOCOL_VERSIONS,
-    since: "18",
-    about: "protocol version to ask for",
-  },
-  ssl_min_protocol_version: {
-    environment: "PGSSLMINPROTOCOLVERSION",
-    default: "TLSv1.2",
-    kind: "enum",
-    values: TLS_VERSIONS,
-    since: "13",
-    about: "lowest TLS version to accept",
-  },
-  ssl_max_protocol_version: {
-    environment: "PGSSLMAXPROTOCOLVERSION",
-    kind: "enum",
-    values: TLS_VERSIONS,
-    since: "13",
-    about: "highest TLS version to offer",
-  },
-  gssencmode: {
-    environment: "PGGSSENCMODE",
-    default: "prefer",
-    kind: "enum",
-    values: ["disable", "prefer", "require"],
-    since: "12",
-    about: "whether GSSAPI encryption is used",
-  },
-  krbsrvname: {
-    environment: "PGKRBSRVNAME",
-    default: "postgres",
-    kind: "text",
-    since: "8.4",
-    about: "Kerberos service name of the server",
-  },
-  gsslib: {
-    environment: "PGGSSLIB",
-    kind: "enum",
-    values: ["gssapi", "sspi"],
-    since: "8.4",
-    about: "library for GSSAPI on Windows",
-  },
-  gssdelegation: {
-    environment: "PGGSSDELEGATION",
-    default: "0",
-    kind: "boolean",
-    since: "16",
-    about: "whether Kerberos credentials are passed on to the server",
-  },
-  replication: {
-    kind: "text",
-    since: "9.0",
-    about: "whether the session speaks the replication protocol; sent as given",
-  },
-  target_session_attrs: {
-    environment: "PGTARGETSESSIONATTRS",
-    default: "any",
-    kind: "enum",
-    values: ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"],
-    since: "10",
-    about: "what kind of server is wanted",
-  },
-  load_balance_hosts: {
-    environment: "PGLOADBALANCEHOSTS",
-    default: "disable",
-    kind: "enum",
-    values: ["disable", "random"],
-    since: "16",
-    about: "whether hosts are tried in random order",
-  },
-  scram_client_key: {
-    kind: "secret",
-    since: "18",
-    about: "SCRAM ClientKey in base64, in place of the password",
-  },
-  scram_server_key: {
-    kind: "secret",
-    since: "18",
-    about: "SCRAM ServerKey in base64, in place of the password",
-  },
-  oauth_issuer: {
-    kind: "text",
-    since: "18",
-    about: "issuer of OAuth tokens to trust",
-  },
-  oauth_client_id: {
-    kind: "text",
-    since: "18",
-    about: "name of this client at the issuer",
-  },
-  oauth_client_secret: {
-    kind: "secret",
-    since: "18",
-    about: "secret of this client at the issuer",
-  },
-  oauth_scope: {
-    kind: "text",
-    since: "18",
-    about: "scope to ask the issuer for",
-  },
-  sslkeylogfile: {
-    kind: "path",
-    since: "18",
-    about: "file that receives the keys of TLS sessions",
-  },
+/**
+ * Every parameter of libpq 18.6 (fe-connect.c, PQconninfoOptions), in the order its manual groups them, with the
+ * environment variable it is read from.
+ */
+export const VARIABLE_OF: Readonly<Record<Keyword, string | undefined>> = {
+  service: "PGSERVICE",
+  user: "PGUSER",
+  password: "PGPASSWORD",
+  passfile: "PGPASSFILE",
+  channel_binding: "PGCHANNELBINDING",
+  connect_timeout: "PGCONNECT_TIMEOUT",
+  dbname: "PGDATABASE",
+  host: "PGHOST",
+  hostaddr: "PGHOSTADDR",
+  port: "PGPORT",
+  client_encoding: "PGCLIENTENCODING",
+  options: "PGOPTIONS",
+  application_name: "PGAPPNAME",
+  fallback_application_name: undefined,
+  keepalives: undefined,
+  keepalives_idle: undefined,
+  keepalives_interval: undefined,
+  keepalives_count: undefined,
+  tcp_user_timeout: undefined,
+  sslmode: "PGSSLMODE",
+  sslnegotiation: "PGSSLNEGOTIATION",
+  sslcompression: "PGSSLCOMPRESSION",
+  sslcert: "PGSSLCERT",
+  sslkey: "PGSSLKEY",
+  sslcertmode: "PGSSLCERTMODE",
+  sslpassword: undefined,
+  sslrootcert: "PGSSLROOTCERT",
+  sslcrl: "PGSSLCRL",
+  sslcrldir: "PGSSLCRLDIR",
+  sslsni: "PGSSLSNI",
+  requirepeer: "PGREQUIREPEER",
+  require_auth: "PGREQUIREAUTH",
+  min_protocol_version: "PGMINPROTOCOLVERSION",
+  max_protocol_version: "PGMAXPROTOCOLVERSION",
+  ssl_min_protocol_version: "PGSSLMINPROTOCOLVERSION",
+  ssl_max_protocol_version: "PGSSLMAXPROTOCOLVERSION",
+  gssencmode: "PGGSSENCMODE",
+  krbsrvname: "PGKRBSRVNAME",
+  gsslib: "PGGSSLIB",
+  gssdelegation: "PGGSSDELEGATION",
+  replication: undefined,
+  target_session_attrs: "PGTARGETSESSIONATTRS",
+  load_balance_hosts: "PGLOADBALANCEHOSTS",
+  scram_client_key: undefined,
+  scram_server_key: undefined,
+  oauth_issuer: undefined,
+  oauth_client_id: undefined,
+  oauth_client_secret: undefined,
+  oauth_scope: undefined,
+  sslkeylogfile: undefined,
 };
 
-/** Environment variables of libpq 18 that stand for no connection parameter (manual, section Environment Variables). */
-export const ENVIRONMENT_ONLY: readonly EnvironmentVariable[] = [
-  { name: "PGSERVICEFILE", about: "path of the service file; ~/.pg_service.conf unless set" },
-  { name: "PGSYSCONFDIR", about: "directory of the system's pg_service.conf" },
-  { name: "PGREQUIRESSL", about: "old form: a value that begins with 1 is sslmode=require" },
-  { name: "PGDATESTYLE", about: "DateStyle of the session", setting: "datestyle" },
-  { name: "PGTZ", about: "TimeZone of the session", setting: "timezone" },
-  { name: "PGGEQO", about: "geqo of the session", setting: "geqo" },
-];
-
-/** Every parameter of libpq 18, in the order its manual groups them. */
-export const KEYWORDS: readonly KeywordInfo[] = (Object.keys(TABLE) as Keyword[])
-  .map((keyword) => ({ keyword, ...TABLE[keyword] }));
+/** Every parameter, in the same order. */
+export const KEYWORD_NAMES: readonly Keyword[] = Object.keys(VARIABLE_OF) as Keyword[];
 
 /** Whether libpq has a parameter of this name; case matters, as in libpq. */
 export function isKeyword(text: string): text is Keyword {
-  return Object.hasOwn(TABLE, text);
+  return Object.hasOwn(VARIABLE_OF, text);
 }
 
-/** What is known about a parameter. */
-export function keywordInfo(keyword: Keyword): KeywordInfo {
-  return { keyword, ...TABLE[keyword] };
-}
+/** Parameters whose values are never shown. */
+export const SECRET_KEYWORDS: ReadonlySet<Keyword> = new Set([
+  "password",
+  "sslpassword",
+  "scram_client_key",
+  "scram_server_key",
+  "oauth_client_secret",
+]);
 
-/** Names other software gives to parameters; too far from libpq's for the edit distance. */
-const OTHER_NAMES: Readonly<Record<string, Keyword>> = {
-  username: "user",
-  pass: "password",
-  hostname: "host",
-  server: "host",
-  database: "dbname",
-  db: "dbname",
-  timeout: "connect_timeout",
-  ssl: "sslmode",
-  encoding: "client_encoding",
-};
-
-/**
- * The parameter somebody may have meant: the same letters in another case or with other separators, another
- * software's name for it, or the nearest by edit distance, at most one change in three letters.
- *
- * @returns undefined if nothing is near.
- */
-export function nearestKeyword(text: string): Keyword | undefined {
-  const wanted = plain(text);
-  // Longer than any parameter, with room for slips; also bounds the work.
-  if (wanted.length > 40) return undefined;
-  if (Object.hasOwn(OTHER_NAMES, wanted)) return OTHER_NAMES[wanted];
-  let nearest: Keyword | undefined;
-  let least = Math.floor(wanted.length / 3) + 1;
-  for (const { keyword } of KEYWORDS) {
-    const distance = editDistance(wanted, plain(keyword));
-    if (distance < least) {
-      least = distance;
-      nearest = keyword;
-    }
-  }
-  return nearest;
-}
-
-/**
- * The error for a parameter libpq does not have.
- *
- * @param text The name.
- * @param options `place`: where it stands, for example "at position 12", if the name must not be shown: it may be a
- *   part of a password. `hint`: what else may be wrong.
- */
-export function unknownKeyword(
-  text: string,
-  options: { readonly place?: string | undefined; readonly hint?: string } = {},
-): ConfigError {
-  const { place, hint } = options;
-  const nearest = text.length > MAX_MISSPELT ? undefined : nearestKeyword(text);
-  const perhaps = nearest === undefined ? "" : `, perhaps "${nearest}"`;
-  return new ConfigError(
-    `Cannot use the keyword ${place ?? `"${text}"`}: libpq has no such parameter${perhaps}`,
-    hint === undefined ? {} : { hint },
-  );
-}
-
-/** Whether a text looks like a misspelt keyword, and not like a part of something that must not be shown. */
-export function looksLikeKeyword(text: string): boolean {
-  return /^[A-Za-z0-9_.-]{0,64}$/.test(text);
-}
-
-/** A longer text is no misspelt keyword, and comparing it with all of them takes time. */
-const MAX_MISSPELT = 64;
-
-function plain(text: string): string {
-  return text.toLowerCase().replace(/[-_]/g, "");
-}
-
-/** Insertions, deletions and replacements of one letter, and exchanges of two neighbours (optimal string alignment). */
-function editDistance(a: string, b: string): number {
-  let before: readonly number[] = [];
-  let row: readonly number[] = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
-        ? (before[j - 2] ?? 0) + 1
-        : Infinity;
-      next.push(Math.min(replaced, swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    before = row;
-    row = next;
-  }
-  return row[b.length] ?? 0;
-}
+/** Environment variables that give a run-time setting of the server and no parameter (fe-protocol3.c, EnvironmentOptions). */
+export const SETTING_OF_VARIABLE: readonly (readonly [variable: string, setting: string])[] = [
+  ["PGDATESTYLE", "datestyle"],
+  ["PGTZ", "timezone"],
+  ["PGGEQO", "geqo"],
+];

@@ -1,9 +1,10 @@
 import { ConfigError } from "../errors.ts";
 import { isConnectionUri } from "./connection_uri.ts";
 import type { Keyword } from "./keywords.ts";
-import { isKeyword, unknownKeyword } from "./keywords.ts";
+import { isKeyword } from "./keywords.ts";
 import type { ConnectionParameters } from "./parameters.ts";
 import { parseConnectionString } from "./parse.ts";
+import { unknownKeyword } from "./unknown_keyword.ts";
 
 /** libpq's keywords as keys; numbers and booleans stand for their text, `undefined` is as if the key were absent. */
 export type ParameterObject = {
@@ -27,7 +28,8 @@ export type ParameterObject = {
  */
 export function parametersOf(object: ParameterObject): ConnectionParameters {
   const parameters: { [K in Keyword]?: string } = {};
-  for (const [key, value] of Object.entries(object)) {
+  for (const key of Object.keys(object)) {
+    const value: unknown = object[key as Keyword];
     if (value === undefined || value === "") continue;
     if (!isKeyword(key)) throw unknownKeyword(key);
     const text = textOf(key, value);

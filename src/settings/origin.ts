@@ -1,6 +1,6 @@
 import { ConfigError } from "../errors.ts";
 import type { Keyword } from "./keywords.ts";
-import { KEYWORDS } from "./keywords.ts";
+import { KEYWORD_NAMES } from "./keywords.ts";
 
 /** Where the value of a parameter was found. A parameter that has none keeps its default. */
 export type Origin =
@@ -35,7 +35,7 @@ const UNMISTAKABLE = /_|^ssl/;
 export function withOrigins(error: unknown, origins: Origins): unknown {
   if (!(error instanceof ConfigError)) return error;
   const { message } = error;
-  const places = KEYWORDS.flatMap(({ keyword }): readonly string[] => {
+  const places = KEYWORD_NAMES.flatMap((keyword): readonly string[] => {
     const isMeant = keyword === error.keyword ||
       (UNMISTAKABLE.test(keyword) && new RegExp(`\\b${keyword}\\b`).test(message));
     const origin = origins[keyword];

@@ -1,5 +1,5 @@
 import type { Keyword } from "./keywords.ts";
-import { isKeyword, keywordInfo, KEYWORDS } from "./keywords.ts";
+import { isKeyword, KEYWORD_NAMES, SECRET_KEYWORDS } from "./keywords.ts";
 
 /**
  * Connection parameters by libpq's keywords, as text, not judged yet. A plain object: printing it shows the password;
@@ -15,7 +15,7 @@ export function ownParameters(parameters: ConnectionParameters): ConnectionParam
 /** A copy that can be printed: every secret says "(not shown)". */
 export function redact(parameters: ConnectionParameters): ConnectionParameters {
   const shown: { [K in Keyword]?: string } = {};
-  for (const { keyword } of KEYWORDS) {
+  for (const keyword of KEYWORD_NAMES) {
     const value = parameters[keyword];
     if (value !== undefined) shown[keyword] = isSecret(keyword, value) ? "(not shown)" : value;
   }
@@ -24,7 +24,7 @@ export function redact(parameters: ConnectionParameters): ConnectionParameters {
 
 /** Whether a parameter's value must never be shown: a password, a SCRAM key, or a private key given as text. */
 export function isSecret(keyword: Keyword, value: string): boolean {
-  return keywordInfo(keyword).kind === "secret" ||
+  return SECRET_KEYWORDS.has(keyword) ||
     (keyword === "sslkey" && value.includes("-----BEGIN"));
 }
 

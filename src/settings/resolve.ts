@@ -3,7 +3,7 @@ import { resolveGss } from "./gss_settings.ts";
 import type { GssSettings } from "./gss_settings.ts";
 import { resolveHosts, splitHosts } from "./hosts.ts";
 import type { HostEntry } from "./hosts.ts";
-import { isKeyword, KEYWORDS, unknownKeyword } from "./keywords.ts";
+import { isKeyword } from "./keywords.ts";
 import type { Keyword } from "./keywords.ts";
 import { resolveOAuth } from "./oauth_settings.ts";
 import type { OAuthSettings } from "./oauth_settings.ts";
@@ -22,6 +22,7 @@ import { startupParameters } from "./startup_parameters.ts";
 import type { FurtherStartup } from "./startup_parameters.ts";
 import { resolveTls } from "./tls_settings.ts";
 import type { TlsSettings } from "./tls_settings.ts";
+import { unknownKeyword } from "./unknown_keyword.ts";
 import { checkText, wordOf } from "./values.ts";
 
 /** Whether SCRAM is bound to the TLS channel. */
@@ -104,7 +105,7 @@ export function resolveSettings(
 }
 
 function judge(parameters: ConnectionParameters, context: SettingsContext): Settings {
-  checkKeywords(parameters);
+  const explicit = explicitKeywords(parameters);
   const lists = splitHosts(parameters);
   const user = parameters.user || context.user;
   if (user === undefined || user === "") {
@@ -129,9 +130,7 @@ function judge(parameters: ConnectionParameters, context: SettingsContext): Sett
   const hosts = resolveHosts(lists, context.host || "localhost");
   checkVerifiedNames(tls, hosts, parameters);
   return {
-    explicit: new Set(
-      KEYWORDS.flatMap(({ keyword }) => parameters[keyword] ? [keyword] : []),
-    ),
+    explicit,
     hosts,
     loadBalanceHosts,
     targetSessionAttrs,
@@ -152,14 +151,17 @@ function judge(parameters: ConnectionParameters, context: SettingsContext): Sett
   };
 }
 
-function checkKeywords(parameters: ConnectionParameters): void {
-  for (const key of Object.keys(parameters)) {
-    if (!isKeyword(key)) throw unknownKeyword(key);
-  }
-  for (const { keyword } of KEYWORDS) {
+/** Those with a value that is not empty; judges names and texts of all. */
+function explicitKeywords(parameters: ConnectionParameters): ReadonlySet<Keyword> {
+  const explicit = new Set<Keyword>();
+  for (const keyword of Object.keys(parameters)) {
+    if (!isKeyword(keyword)) throw unknownKeyword(keyword);
     const value = parameters[keyword];
-    if (value !== undefined) checkText(keyword, value);
+    if (value === undefined || value === "") continue;
+    checkText(keyword, value);
+    explicit.add(keyword);
   }
+  return explicit;
 }
 
 function resolveTargetSessionAttrs(parameters: ConnectionParameters): TargetSessionAttrs {
@@ -198,9 +200,10 @@ function checkVerifiedNames(
   hosts: readonly HostEntry[],
   parameters: ConnectionParameters,
 ): void {
+  if (tls.sslmode !== "verify-full") return;
   const names = (parameters.host ?? "").split(",");
   const nameless = hosts.findIndex((entry, index) => entry.hostaddr !== undefined && !names[index]);
-  if (tls.sslmode === "verify-full" && nameless >= 0) {
+  if (nameless >= 0) {
     throw new ConfigError(
       `Cannot verify the server at hostaddr "${hosts[nameless]?.hostaddr ?? ""}": ` +
         `sslmode "verify-full" needs its name in host`,

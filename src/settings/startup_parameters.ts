@@ -26,29 +26,35 @@ export function startupParameters(
 ): readonly (readonly [string, string])[] {
   // An explicitly empty application_name keeps the fallback away as well.
   const name = parameters.application_name ?? parameters.fallback_application_name;
-  const all: readonly (readonly [string, string | undefined])[] = [
-    ["user", session.user],
-    ["database", session.dbname],
-    ["replication", parameters.replication],
-    ["options", parameters.options],
-    ["application_name", name],
-    ["client_encoding", encodingOf(parameters.client_encoding)],
-  ];
-  const runTime = Object.entries(further.runTimeParameters ?? {});
+  const given: (readonly [string, string])[] = [["user", session.user]];
+  const add = (key: string, value: string | undefined): void => {
+    if (value) given.push([key, value]);
+  };
+  add("database", session.dbname);
+  add("replication", parameters.replication);
+  add("options", parameters.options);
+  add("application_name", name);
+  add("client_encoding", encodingOf(parameters.client_encoding));
+  const { environmentSettings, runTimeParameters } = further;
+  // As in libpq these are sent even if they are empty.
+  if (environmentSettings !== undefined) given.push(...environmentSettings);
+  const all = runTimeParameters === undefined ? given : withRunTime(given, runTimeParameters);
+  // No UTF-16 unit has more than three octets in UTF-8, so that there is nothing to count as a rule.
+  let units = 4 + 1;
+  for (const [key, value] of all) units += key.length + value.length + 2;
+  if (units * 3 > MAX_BODY_OCTETS) checkBody(all);
+  return all;
+}
+
+/** The caller's come last, and replace an environment's setting of the same name. */
+function withRunTime(
+  given: readonly (readonly [string, string])[],
+  parameters: Readonly<Record<string, string>>,
+): readonly (readonly [string, string])[] {
+  const runTime = Object.entries(parameters);
   checkRunTimeParameters(runTime);
   const chosen = new Set(runTime.map(([key]) => key.toLowerCase()));
-  const given: readonly (readonly [string, string])[] = [
-    ...all.flatMap(([key, value]): (readonly [string, string])[] =>
-      value === undefined || value === "" ? [] : [[key, value]]
-    ),
-    // As in libpq these are sent even if they are empty.
-    ...(further.environmentSettings ?? []).filter(([key]) => !chosen.has(key)),
-    ...runTime,
-  ];
-  // No UTF-16 unit has more than three octets in UTF-8, so that there is nothing to count as a rule.
-  const units = given.reduce((sum, [key, value]) => sum + key.length + value.length + 2, 4 + 1);
-  if (units * 3 > MAX_BODY_OCTETS) checkBody(given);
-  return given;
+  return [...given.filter(([key]) => !chosen.has(key)), ...runTime];
 }
 
 /**

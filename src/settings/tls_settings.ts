@@ -54,9 +54,6 @@ const MODES: readonly SslMode[] = [
 /** From the oldest to the newest. */
 const VERSIONS: readonly TlsVersionName[] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
 
-/** libpq names these files in the home directory by default; this version reads nothing that was not named. */
-const CLIENT_FILES = ["sslcert", "sslkey"] as const;
-
 /**
  * Judges the `ssl…` parameters in libpq's order.
  *
@@ -139,12 +136,10 @@ function versionOf(
   return version;
 }
 
+/** libpq names both files in the home directory by default; here nothing is read that was not named. */
 function checkIdentity(parameters: ConnectionParameters): void {
-  const given = CLIENT_FILES.filter((keyword) => Boolean(parameters[keyword]));
-  const missing = CLIENT_FILES.find((keyword) => !given.includes(keyword));
-  if (given.length === 1 && missing !== undefined) {
-    throw new ConfigError(`Cannot use ${given.join()} alone: set ${missing} too`, {
-      keyword: missing,
-    });
-  }
+  const { sslcert, sslkey } = parameters;
+  if (Boolean(sslcert) === Boolean(sslkey)) return;
+  const [given, missing] = sslcert ? ["sslcert", "sslkey"] : ["sslkey", "sslcert"];
+  throw new ConfigError(`Cannot use ${given} alone: set ${missing} too`, { keyword: missing });
 }

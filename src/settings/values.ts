@@ -47,14 +47,10 @@ export function wordOf<Word extends string>(
   text: string,
   words: readonly Word[],
 ): Word {
-  const word = words.find((known) => known === text);
-  if (word === undefined) {
-    throw new ConfigError(
-      `Cannot use ${keyword} "${text}": it must be ${alternatives(words)}`,
-      { keyword },
-    );
-  }
-  return word;
+  for (const word of words) if (word === text) return word;
+  throw new ConfigError(`Cannot use ${keyword} "${text}": it must be ${alternatives(words)}`, {
+    keyword,
+  });
 }
 
 /**

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { ConfigError } from "../../src/errors.ts";
 import { formatConnectionString } from "../../src/settings/format_connection_string.ts";
-import { type Keyword, KEYWORDS } from "../../src/settings/keywords.ts";
+import { KEYWORDS } from "../../src/settings/keyword_reference.ts";
+import type { Keyword } from "../../src/settings/keywords.ts";
 import { parametersOf } from "../../src/settings/object_parameters.ts";
 import type { ConnectionParameters } from "../../src/settings/parameters.ts";
 import { parseConnectionString } from "../../src/settings/parse.ts";

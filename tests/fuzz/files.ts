@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ConfigError } from "../../src/errors.ts";
 import { gatherParameters } from "../../src/settings/gather.ts";
 import type { HostAnswer, HostRequest } from "../../src/settings/host_request.ts";
-import { KEYWORDS } from "../../src/settings/keywords.ts";
+import { KEYWORDS } from "../../src/settings/keyword_reference.ts";
 import type { ConnectionParameters } from "../../src/settings/parameters.ts";
 import { findPassword, type PasswordFileKey } from "../../src/settings/password_file.ts";
 import { readServiceFile } from "../../src/settings/service_file.ts";

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { format, inspect } from "node:util";
 import { connect } from "../../src/connect/connect.ts";
 import type { ConnectEvent, Target } from "../../src/connect/options.ts";
-import { KEYWORDS } from "../../src/settings/keywords.ts";
+import { KEYWORDS } from "../../src/settings/keyword_reference.ts";
 import type { BackendMessage } from "../../src/wire/backend.ts";
 import type { NoticeFields } from "../../src/wire/notice.ts";
 import { fakeServer, GREETING, LOCAL, trust } from "../connect/fake_server.ts";

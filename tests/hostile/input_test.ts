@@ -6,7 +6,7 @@ import type { Target } from "../../src/connect/options.ts";
 import { ping } from "../../src/connect/ping.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { formatConnectionString } from "../../src/settings/format_connection_string.ts";
-import { KEYWORDS } from "../../src/settings/keywords.ts";
+import { KEYWORDS } from "../../src/settings/keyword_reference.ts";
 import { escapeOption } from "../../src/settings/run_time_parameters.ts";
 import { fakeServer, LOCAL, trust } from "../connect/fake_server.ts";
 import { rejection } from "../connect/rejection.ts";

@@ -10,7 +10,7 @@ import { CancelHandshake } from "../../src/handshake/cancel.ts";
 import { ClientHandshake } from "../../src/handshake/client.ts";
 import { formatConnectionString } from "../../src/settings/format_connection_string.ts";
 import { gatherParameters } from "../../src/settings/gather.ts";
-import { KEYWORDS } from "../../src/settings/keywords.ts";
+import { KEYWORDS } from "../../src/settings/keyword_reference.ts";
 import { type ConnectionParameters, redact } from "../../src/settings/parameters.ts";
 import { parseConnectionString } from "../../src/settings/parse.ts";
 import { findPassword } from "../../src/settings/password_file.ts";

@@ -1,5 +1,5 @@
 /** Makes connection strings and parameters out of chance: most are nearly right, which is where readers differ. */
-import { KEYWORDS } from "../../src/settings/keywords.ts";
+import { KEYWORDS } from "../../src/settings/keyword_reference.ts";
 import type { Prng } from "../support/prng.ts";
 
 /** Characters that mean something to one of the two grammars, and some that do not. */

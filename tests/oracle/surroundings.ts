@@ -1,7 +1,8 @@
 /** Makes surroundings for the look-up of parameters: what is given, an environment, and service files. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Keyword, keywordInfo, KEYWORDS } from "../../src/settings/keywords.ts";
+import { keywordInfo, KEYWORDS } from "../../src/settings/keyword_reference.ts";
+import type { Keyword } from "../../src/settings/keywords.ts";
 import type { ParameterObject } from "../../src/settings/object_parameters.ts";
 import type { Prng } from "../support/prng.ts";
 import type { Environment } from "./libpq.ts";

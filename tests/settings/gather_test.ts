@@ -30,8 +30,9 @@ function gather(
   explicit: ConnectionParameters,
   machine: Machine = {},
   asked: HostRequest[] = [],
+  environment?: Parameters<typeof gatherParameters>[1],
 ): GatheredParameters {
-  const gathering = gatherParameters(explicit);
+  const gathering = gatherParameters(explicit, environment);
   let step = gathering.next();
   while (!step.done) {
     asked.push(step.value);
@@ -81,6 +82,36 @@ for (const one of readVectors<GatherCase>("environment")) {
       assert.equal(originText(origin), text);
     }
   });
+}
+
+for (const one of readVectors<GatherCase>("environment")) {
+  test(`gatherParameters() gives the same with a reader: "${one.name}"`, () => {
+    const read: string[] = [];
+    const reader = (name: string, needed: boolean): string | undefined => {
+      read.push(`${name} ${needed}`);
+      return one.environment?.[name];
+    };
+    const rest: HostRequest[] = [];
+    const byReader = outcomeOf(() => gather(one.explicit, one, rest, reader));
+    assert.ok(rest.every(({ want }) => want !== "environment"));
+    const all: HostRequest[] = [];
+    assert.deepEqual(byReader, outcomeOf(() => gather(one.explicit, one, all)));
+    const variables = all.flatMap((request) =>
+      request.want === "environment" ? [`${request.name} ${request.needed}`] : []
+    );
+    assert.deepEqual(read, variables);
+    assert.deepEqual(rest, all.filter(({ want }) => want !== "environment"));
+  });
+}
+
+/** What comes out, an error by its message. */
+function outcomeOf(gathers: () => GatheredParameters): GatheredParameters | string {
+  try {
+    return gathers();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
 }
 
 test("gatherParameters() asks the environment only for what is unset", () => {

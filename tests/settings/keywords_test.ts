@@ -1,7 +1,9 @@
 import "../support/guard.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isKeyword, keywordInfo, KEYWORDS, nearestKeyword } from "../../src/settings/keywords.ts";
+import { ENVIRONMENT_ONLY, keywordInfo, KEYWORDS } from "../../src/settings/keyword_reference.ts";
+import { isKeyword, SECRET_KEYWORDS, SETTING_OF_VARIABLE } from "../../src/settings/keywords.ts";
+import { nearestKeyword } from "../../src/settings/unknown_keyword.ts";
 
 /** Keyword, environment variable and compiled default as PQconndefaults of libpq 18.4 lists them. */
 const LIBPQ: readonly (readonly [string, string?, string?])[] = [
@@ -152,3 +154,12 @@ for (const [text, expected] of NEAR) {
     assert.equal(nearestKeyword(text), expected);
   });
 }
+
+test("the reference and what connecting reads agree on secrets and on the environment's settings", () => {
+  const secrets = KEYWORDS.filter(({ kind }) => kind === "secret").map(({ keyword }) => keyword);
+  assert.deepEqual([...SECRET_KEYWORDS], secrets);
+  const settings = ENVIRONMENT_ONLY.flatMap(({ name, setting }) =>
+    setting === undefined ? [] : [[name, setting]]
+  );
+  assert.deepEqual(SETTING_OF_VARIABLE, settings);
+});

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ENVIRONMENT_ONLY, KEYWORDS } from "../../src/settings/keywords.ts";
+import { ENVIRONMENT_ONLY, KEYWORDS } from "../../src/settings/keyword_reference.ts";
 import { repositoryRoot } from "../support/repository.ts";
 import {
   BEGIN_MARKER,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigError } from "../../src/errors.ts";
 import { socketPath } from "../../src/settings/hosts.ts";
-import { KEYWORDS } from "../../src/settings/keywords.ts";
+import { KEYWORDS } from "../../src/settings/keyword_reference.ts";
 import type { Keyword } from "../../src/settings/keywords.ts";
 import type { ConnectionParameters } from "../../src/settings/parameters.ts";
 import { parseConnectionString } from "../../src/settings/parse.ts";

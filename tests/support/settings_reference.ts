@@ -3,7 +3,11 @@
  * `deno run tests/support/settings_reference.ts` prints what belongs between the two markers.
  */
 import process from "node:process";
-import { ENVIRONMENT_ONLY, type KeywordInfo, KEYWORDS } from "../../src/settings/keywords.ts";
+import {
+  ENVIRONMENT_ONLY,
+  type KeywordInfo,
+  KEYWORDS,
+} from "../../src/settings/keyword_reference.ts";
 
 /** The line before the reference. */
 export const BEGIN_MARKER = "<!-- settings:begin -->";
