@@ -1,3 +1,5 @@
+import { late } from "./late.ts";
+
 /**
  * PBKDF2-HMAC-SHA-256 (RFC 8018 section 5.2), 32 octets, outside the event loop.
  *
@@ -38,12 +40,14 @@ async function byWebCrypto(
   return new Uint8Array(bits);
 }
 
+const nodeCrypto = late(() => import("node:crypto"));
+
 async function byNode(
   password: Uint8Array,
   salt: Uint8Array,
   iterations: number,
 ): Promise<Uint8Array> {
-  const { default: crypto } = await import("node:crypto");
+  const { default: crypto } = await nodeCrypto();
   return await new Promise((resolve, reject) => {
     crypto.pbkdf2(password, salt, iterations, 32, "sha256", (error, derived) => {
       if (error === null) resolve(derived);

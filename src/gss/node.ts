@@ -14,7 +14,6 @@
  */
 
 import { createRequire } from "node:module";
-import process from "node:process";
 import { ConfigError } from "../errors.ts";
 import type { ForeignRuntime } from "./foreign.ts";
 import { type Koffi, koffiForeign } from "./koffi_foreign.ts";
@@ -71,7 +70,7 @@ function foreignOf(ffi: NodeGssOptions["ffi"]): ForeignRuntime {
 
 /** From where this package is installed, then from where the program runs; undefined if it is in neither place. */
 function installedKoffi(): Koffi | undefined {
-  for (const from of [import.meta.url, `${process.cwd()}/`]) {
+  for (const from of [import.meta.url, `${globalThis.process.cwd()}/`]) {
     try {
       return createRequire(from)("koffi") as Koffi;
     } catch (error) {
