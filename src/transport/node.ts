@@ -8,6 +8,7 @@
 import { Socket } from "node:net";
 import { checkAddress } from "./endpoint.ts";
 import { abortedFailure, nameFailure } from "./failures.ts";
+import { nodeDns } from "./node_builtin.ts";
 import { NodeTransport } from "./node_transport.ts";
 import { checkSocketOptions } from "./requests.ts";
 import type { Abilities, Adapter, Address, SocketOptions, Transport } from "./transport.ts";
@@ -58,7 +59,7 @@ export const nodeAdapter: Adapter = { name: "node", abilities: ABILITIES, resolv
 
 async function resolve(host: string): Promise<readonly string[]> {
   if (!mayDialAnything()) return [host];
-  const { lookup } = await import("node:dns");
+  const { lookup } = await nodeDns();
   return await new Promise((done, fail) => {
     lookup(host, { all: true, verbatim: true }, (error, addresses) => {
       if (error === null || error === undefined) done(addresses.map((one) => one.address));

@@ -1,22 +1,33 @@
 /** The part of Node that gives its own modules, from 20.16 on. */
 interface NodeProcess {
-  getBuiltinModule?(name: "node:tls"): typeof import("node:tls");
+  getBuiltinModule?<Name extends keyof Modules>(name: Name): Modules[Name];
+}
+
+interface Modules {
+  readonly "node:dns": typeof import("node:dns");
+  readonly "node:tls": typeof import("node:tls");
 }
 
 const ON_NODE = !("Deno" in globalThis) && !("Bun" in globalThis);
 
-let tls: typeof import("node:tls") | undefined;
+/** Kept: asking again for a module takes a twentieth of a connection's processor time. */
+const known: { -readonly [Name in keyof Modules]?: Modules[Name] } = {};
 
-/**
- * `node:tls`, loaded when it is first needed and kept, as asking for it again takes a twentieth of a connection's
- * processor time. An `import()` on Node reads every property of a module, and that of the bundled roots makes a text of
- * each of them, which takes 10 ms; so Node is asked directly where it can be.
- */
-export async function nodeTls(): Promise<typeof import("node:tls")> {
-  return tls ??= fromNode() ?? await import("node:tls");
+/** `node:dns`, loaded when it is first needed. */
+export async function nodeDns(): Promise<Modules["node:dns"]> {
+  return known["node:dns"] ??= fromNode("node:dns") ?? await import("node:dns");
 }
 
-function fromNode(): typeof import("node:tls") | undefined {
+/** `node:tls`, loaded when it is first needed. */
+export async function nodeTls(): Promise<Modules["node:tls"]> {
+  return known["node:tls"] ??= fromNode("node:tls") ?? await import("node:tls");
+}
+
+/**
+ * Node itself is asked where it can be: an `import()` reads every property of the module, and that of the bundled roots
+ * of `node:tls` makes a text of each of them, which takes 10 ms. On Deno it is the import that is faster.
+ */
+function fromNode<Name extends keyof Modules>(name: Name): Modules[Name] | undefined {
   const { process } = globalThis as unknown as { process?: NodeProcess };
-  return ON_NODE ? process?.getBuiltinModule?.("node:tls") : undefined;
+  return ON_NODE ? process?.getBuiltinModule?.(name) : undefined;
 }
