@@ -6,6 +6,7 @@ import type { ExpectedRequest } from "../handshake/early.ts";
 import { readServerVersion, type ServerVersion } from "../handshake/server_version.ts";
 import { printable } from "../printable.ts";
 import { LruMap } from "./lru.ts";
+import type { PasswordContext } from "./options.ts";
 
 /** Who logs in where, and how the connection begins: what a server's answer depends on. */
 export interface EndpointName {
@@ -62,6 +63,20 @@ export class EndpointMemory {
     // A password or a token is never sent before it is asked for, so there is nothing to expect where one was.
     if (method !== "none" && method !== "scram-sha-256") return undefined;
     return { channel, mechanisms };
+  }
+
+  /** The method that took a password when it last let us in; undefined if none did, or nothing is known. */
+  passwordMethod(name: EndpointName): PasswordContext["method"] | undefined {
+    const method = this.#learned.get(keyOf(name))?.method;
+    switch (method) {
+      case "password":
+      case "md5":
+      case "crypt":
+      case "scram-sha-256":
+        return method;
+      default:
+        return undefined;
+    }
   }
 
   /** The server's version when it last let us in, as `ServerVersion.number`; undefined if it is not known. */

@@ -23,6 +23,7 @@ import { GssAnswerer, gssSetup } from "./gss_answers.ts";
 import type { Memory } from "./memory.ts";
 import type { ConnectEventKind, ConnectOptions } from "./options.ts";
 import { freshNonce } from "./nonce.ts";
+import { preparePbkdf2 } from "./pbkdf2.ts";
 import { outcomeOf } from "./outcome.ts";
 import { mayUseTls, policyFor, proved } from "./policy.ts";
 import { checkSession } from "./session_check.ts";
@@ -266,15 +267,25 @@ class Attempt {
     const { adapter, options, settings } = this.#circumstances;
     const addresses = addressesOf(this.#target, options.addressRacing ?? false);
     this.#racing = addresses.length > 1;
-    const { opened, failures } = await dial(
-      adapter,
-      addresses,
-      this.#clock,
-      socketOptionsOf(settings),
-    );
+    const dialing = dial(adapter, addresses, this.#clock, socketOptionsOf(settings));
+    this.#prepare(addresses);
+    const { opened, failures } = await dialing;
     this.#undialed = failures;
     if (opened !== undefined) return opened;
     throw failures.at(-1)?.error ?? new TypeError("Nothing was dialed, and nothing failed");
+  }
+
+  /** What is going to be needed takes its time while the socket opens. */
+  #prepare([address, ...others]: readonly Address[]): void {
+    const { adapter, memory } = this.#circumstances;
+    const { encryption, plaintextAfterRefusal } = this.#target;
+    const needsTls = encryption === "direct-tls" ||
+      (encryption === "ssl-request" && !plaintextAfterRefusal);
+    if (needsTls) adapter.prepareTls?.();
+    // Which of several addresses answers is not known yet.
+    if (address === undefined || others.length > 0 || memory.pipelining === "off") return;
+    const method = memory.endpoints.passwordMethod(this.#endpoint(address));
+    if (method !== undefined) this.#answerer.foresee(method);
   }
 
   #tlsRequest(): TlsRequest | undefined {
@@ -315,7 +326,7 @@ class Attempt {
       minProtocolVersion: settings.minProtocolVersion,
       policy,
       channel: { kind: "plain", local: transport.endpoint.local },
-      clientNonce: freshNonce(),
+      clientNonce: freshNonce,
       traced: emit !== undefined,
       expected: this.#expected(),
       // A server that may turn out to be the wrong kind gets it after that is known.
@@ -333,6 +344,10 @@ class Attempt {
           const secured = await startGss(plain, setup, this.#clock);
           this.#transport = secured.transport;
           return secured;
+        },
+        foresee: () => {
+          preparePbkdf2();
+          this.#answerer.foresee("scram-sha-256");
         },
         answer: (request) => this.#answer(request),
         report: (event) => {

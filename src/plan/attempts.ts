@@ -196,10 +196,20 @@ export class ConnectionPlan {
     }
   }
 
+  /**
+   * The host whose name is looked up next, should the open attempt and all other addresses of its host fail; undefined
+   * if there is none.
+   */
+  get upcoming(): HostEntry | undefined {
+    const state = this.#state;
+    const host = state.at === "attempting" ? this.#hosts[state.place.host + 1] : undefined;
+    return host !== undefined && hasName(host) ? host : undefined;
+  }
+
   #enterHost(pass: Pass, index: number): Target | undefined {
     const host = this.#hosts[index];
     if (host === undefined) return this.#pastLastHost(pass);
-    if (host.kind === "tcp" && host.hostaddr === undefined && !isIpLiteral(host.host)) {
+    if (hasName(host)) {
       this.#state = { at: "resolving", pass, host: index };
       return { do: "resolve", host };
     }
@@ -296,6 +306,11 @@ export class ConnectionPlan {
         return { at: "done" };
     }
   }
+}
+
+/** Whether a name has to be looked up before it can be dialed. */
+function hasName(host: HostEntry): boolean {
+  return host.kind === "tcp" && host.hostaddr === undefined && !isIpLiteral(host.host);
 }
 
 function firstPlace(

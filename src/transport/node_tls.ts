@@ -5,6 +5,13 @@ import { contextOf } from "./node_context.ts";
 import { tlsVersion } from "./requests.ts";
 import type { TlsRequest } from "./transport.ts";
 
+let loaded: Promise<typeof import("node:tls")> | undefined;
+
+/** The module, loaded once: it takes 10 to 20 ms, asking for it again a twentieth of a connection's processor time. */
+export function loadTls(): Promise<typeof import("node:tls")> {
+  return loaded ??= import("node:tls");
+}
+
 /**
  * A request in the words of `tls.connect`, which stays without `host`: with it, Deno would send SNI.
  *
