@@ -17,7 +17,12 @@ import type { Clock } from "./clock.ts";
 import { deliver } from "./deliver.ts";
 import { dial, type DialFailure, type DialResult } from "./dial.ts";
 import { drive } from "./drive.ts";
-import type { EndpointName } from "./endpoints.ts";
+import {
+  type EndpointName,
+  expectedOf,
+  type LearnedEndpoint,
+  passwordMethodOf,
+} from "./endpoints.ts";
 import { earlyQueryOf } from "./first_query.ts";
 import { GssAnswerer, gssSetup } from "./gss_answers.ts";
 import type { Memory } from "./memory.ts";
@@ -120,6 +125,8 @@ class Attempt {
   #transport: Transport | undefined;
   #address: Address | undefined;
   #name: EndpointName | undefined;
+  /** Looked up once. */
+  #learned: { readonly of: LearnedEndpoint | undefined } | undefined;
   #racing = false;
   #undialed: readonly DialFailure[] = [];
   #machine: ClientHandshake | undefined;
@@ -254,13 +261,19 @@ class Attempt {
     };
   }
 
+  /** What is known of the endpoint at an address: the one that answered, unless given. */
+  #known(address: Address | undefined = this.#address): LearnedEndpoint | undefined {
+    if (address === undefined) return undefined;
+    this.#learned ??= { of: this.#circumstances.memory.endpoints.find(this.#endpoint(address)) };
+    return this.#learned.of;
+  }
+
   /** What the server will ask for, where that may be relied on. */
   #expected(): ExpectedRequest | undefined {
     const { memory } = this.#circumstances;
-    if (this.#address === undefined || this.#target.withoutGuess) return undefined;
-    return memory.pipelining === "off"
-      ? undefined
-      : memory.endpoints.expect(this.#endpoint(this.#address));
+    if (memory.pipelining === "off" || this.#target.withoutGuess) return undefined;
+    const known = this.#known();
+    return known && expectedOf(known);
   }
 
   async #open(): Promise<NonNullable<DialResult["opened"]>> {
@@ -284,7 +297,8 @@ class Attempt {
     if (needsTls) adapter.prepareTls?.();
     // Which of several addresses answers is not known yet.
     if (address === undefined || others.length > 0 || memory.pipelining === "off") return;
-    const method = memory.endpoints.passwordMethod(this.#endpoint(address));
+    const known = this.#known(address);
+    const method = known && passwordMethodOf(known);
     if (method !== undefined) this.#answerer.foresee(method);
   }
 
@@ -297,8 +311,7 @@ class Attempt {
 
   /** Whether the server is known to be of a version that knows more curves than P-256. */
   #knowsX25519(): boolean {
-    const { memory } = this.#circumstances;
-    const version = this.#address && memory.endpoints.version(this.#endpoint(this.#address));
+    const version = this.#known()?.serverVersion.number;
     return version !== undefined && version >= FIRST_WITH_X25519;
   }
 

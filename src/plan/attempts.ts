@@ -235,16 +235,15 @@ export class ConnectionPlan {
       return undefined;
     }
     this.#state = { at: "attempting", place };
-    const [address, ...others] = place.addresses.slice(place.address);
     return {
       do: "attempt",
       host,
-      address,
+      address: place.addresses[place.address],
       // A second encryption, or a second try without something, is for the address that answered the first.
       otherAddresses: place.encryption > 0 || place.withoutApplicationName || place.withoutGuess ||
           place.withToken
         ? []
-        : others.filter((other) => other !== undefined),
+        : place.addresses.slice(place.address + 1).filter((other) => other !== undefined),
       encryption,
       plaintextAfterRefusal: this.#settings.sslmode === "prefer" &&
         (encryption === "ssl-request" ||
