@@ -7,7 +7,6 @@ import {
   unsupportedBy,
 } from "../transport/requests.ts";
 import type { Abilities, Adapter, SocketOptions } from "../transport/transport.ts";
-import { late } from "./late.ts";
 import { type TlsPolicy, tlsRequestFor } from "./tls_request.ts";
 
 /**
@@ -46,14 +45,20 @@ export function socketOptionsOf(settings: Settings): SocketOptions {
   };
 }
 
+/** Loaded once: asking the runtime for a module it has takes a twentieth of a connection's processor time. */
+function once(load: () => Promise<Adapter>): () => Promise<Adapter> {
+  let loaded: Promise<Adapter> | undefined;
+  return () => loaded ??= load();
+}
+
 /** Native sockets first. The imports are literal, so that bundlers and `deno check` see them. */
 const ADAPTERS: readonly (() => Promise<Adapter>)[] = [
   ...("Deno" in globalThis
-    ? [late(async () => (await import("../transport/deno.ts")).denoAdapter)]
+    ? [once(async () => (await import("../transport/deno.ts")).denoAdapter)]
     : "Bun" in globalThis
-    ? [late(async () => (await import("../transport/bun.ts")).bunAdapter)]
+    ? [once(async () => (await import("../transport/bun.ts")).bunAdapter)]
     : []),
-  late(async () => (await import("../transport/node.ts")).nodeAdapter),
+  once(async () => (await import("../transport/node.ts")).nodeAdapter),
 ];
 
 /** The first thing the settings need of any host that these abilities do not cover. */

@@ -21,10 +21,15 @@ export interface SecretSources {
   readonly keys: ScramKeyCache;
 }
 
-/** Answers a machine's requests in one attempt. The password is fetched only when it is asked for. */
+type Method = PasswordContext["method"];
+type Callback = Extract<PasswordSource, (...args: never[]) => unknown>;
+
+/** Answers a machine's requests in one attempt. A password is fetched when it is, or is about to be, asked for. */
 export class Answerer {
   readonly #sources: SecretSources;
   readonly #clock: Clock;
+  /** What a callback was asked for before the server did. */
+  #early: { readonly method: Method; readonly given: Promise<string | Uint8Array> } | undefined;
   #file: FilePassword | undefined;
   #keyName: string | undefined;
   #keysReused = false;
@@ -46,6 +51,19 @@ export class Answerer {
   /** Whether the last answer was made of SCRAM keys that were there, or on their way, already. */
   get keysReused(): boolean {
     return this.#keysReused;
+  }
+
+  /**
+   * Asks a password callback already, for what the server will ask for: the answer takes its time beside the network.
+   * Nothing of it is used, nor its failure, unless the server does ask.
+   */
+  foresee(method: Method): void {
+    const { password: source, scramClientKey } = this.#sources;
+    const withKeys = method === "scram-sha-256" && scramClientKey !== undefined;
+    if (typeof source !== "function" || withKeys || this.#early?.method === method) return;
+    const given = this.#ask(source, method);
+    given.catch(() => undefined);
+    this.#early = { method, given };
   }
 
   /** The server did not take what was answered, or did not prove that it knows it: it is not kept. */
@@ -88,12 +106,14 @@ export class Answerer {
     return { kind: "scram-keys", keys };
   }
 
-  async #password(method: PasswordContext["method"]): Promise<Uint8Array> {
-    const { password: source, context } = this.#sources;
-    const { signal } = this.#clock;
-    const given = typeof source === "function"
-      ? await this.#clock.race(asked(source, { ...context, method, signal }), "authenticate")
-      : source;
+  async #password(method: Method): Promise<Uint8Array> {
+    const { password: source } = this.#sources;
+    const early = this.#early;
+    this.#early = undefined;
+    const given = typeof source !== "function" ? source : await this.#clock.race(
+      early?.method === method ? early.given : this.#ask(source, method),
+      "authenticate",
+    );
     const octets = asOctets(given);
     if (octets.length > 0) return octets;
     if (source === undefined) {
@@ -104,7 +124,11 @@ export class Answerer {
     throw this.#missing(method);
   }
 
-  #missing(method: PasswordContext["method"]): PolicyError {
+  #ask(source: Callback, method: Method): Promise<string | Uint8Array> {
+    return asked(source, { ...this.#sources.context, method, signal: this.#clock.signal });
+  }
+
+  #missing(method: Method): PolicyError {
     const file = this.#file;
     const looked = file === undefined
       ? ""
@@ -121,7 +145,7 @@ export class Answerer {
   }
 }
 
-const METHOD_TEXT: Readonly<Record<PasswordContext["method"], string>> = {
+const METHOD_TEXT: Readonly<Record<Method, string>> = {
   "password": "AuthenticationCleartextPassword",
   "md5": "AuthenticationMD5Password",
   "crypt": "AuthenticationCryptPassword",
@@ -129,7 +153,7 @@ const METHOD_TEXT: Readonly<Record<PasswordContext["method"], string>> = {
 };
 
 async function asked(
-  source: Extract<PasswordSource, (...args: never[]) => unknown>,
+  source: Callback,
   context: PasswordContext,
 ): Promise<string | Uint8Array> {
   try {

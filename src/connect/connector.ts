@@ -11,8 +11,8 @@ import { Settling } from "./settled.ts";
 export interface ConnectorOptions extends ConnectOptions {
   /**
    * Whether what a server asked for last time is answered before it asks. `learned`, the default, saves a round trip
-   * with SCRAM; a server that has changed its mind costs one connection, which only the report tells. `off` does
-   * everything in turn.
+   * with SCRAM; a server that has changed its mind costs one connection, which only the report tells. A password
+   * callback is asked while it dials. `off` does everything in turn.
    */
   readonly pipelining?: Pipelining;
   /**

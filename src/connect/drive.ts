@@ -24,6 +24,8 @@ export interface DriveOptions {
   phase(): Phase;
   /** Sets GSSAPI encryption up; gives the encrypted transport and its facts. */
   startGss(transport: Transport): Promise<GssSecured>;
+  /** Prepares for what the machine will ask for, while the server's next message is on its way. */
+  foresee?(soon: "scram-keys"): void;
   /** Fills what the machine asks for. */
   answer(request: AnswerRequest): Promise<Answer>;
   /** Takes what the machine reports. */
@@ -54,6 +56,7 @@ export async function drive<Result>(
       const { next } = step;
       switch (next.do) {
         case "read":
+          if (next.soon !== undefined) options.foresee?.(next.soon);
           step = await read(machine, transport);
           break;
         case "start-tls":

@@ -6,6 +6,7 @@ import type { ExpectedRequest } from "../handshake/early.ts";
 import { readServerVersion, type ServerVersion } from "../handshake/server_version.ts";
 import { printable } from "../printable.ts";
 import { LruMap } from "./lru.ts";
+import type { PasswordContext } from "./options.ts";
 
 /** Who logs in where, and how the connection begins: what a server's answer depends on. */
 export interface EndpointName {
@@ -54,19 +55,9 @@ export class EndpointMemory {
     this.#learned = new LruMap(limit);
   }
 
-  /** What the server will ask for if it does what it did last time; undefined if nothing is known. */
-  expect(name: EndpointName): ExpectedRequest | undefined {
-    const learned = this.#learned.get(keyOf(name));
-    if (learned === undefined) return undefined;
-    const { channel, method, mechanisms } = learned;
-    // A password or a token is never sent before it is asked for, so there is nothing to expect where one was.
-    if (method !== "none" && method !== "scram-sha-256") return undefined;
-    return { channel, mechanisms };
-  }
-
-  /** The server's version when it last let us in, as `ServerVersion.number`; undefined if it is not known. */
-  version(name: EndpointName): number | undefined {
-    return this.#learned.get(keyOf(name))?.serverVersion.number;
+  /** What was learned of an endpoint; undefined if nothing is known. */
+  find(name: EndpointName): LearnedEndpoint | undefined {
+    return this.#limit === 0 ? undefined : this.#learned.get(keyOf(name));
   }
 
   /** Remembers how a start-up went. */
@@ -98,6 +89,30 @@ export class EndpointMemory {
   /** All that is known, the endpoint used last at the end. */
   list(): readonly LearnedEndpoint[] {
     return this.#learned.values();
+  }
+}
+
+/** What the server will ask for if it does what it did last time; undefined if nothing may be sent before it asks. */
+export function expectedOf({ channel, method, mechanisms }: LearnedEndpoint):
+  | ExpectedRequest
+  | undefined {
+  // A password or a token is never sent before it is asked for, so there is nothing to expect where one was.
+  if (method !== "none" && method !== "scram-sha-256") return undefined;
+  return { channel, mechanisms };
+}
+
+/** The method that took a password last time; undefined if none did. */
+export function passwordMethodOf({ method }: LearnedEndpoint):
+  | PasswordContext["method"]
+  | undefined {
+  switch (method) {
+    case "password":
+    case "md5":
+    case "crypt":
+    case "scram-sha-256":
+      return method;
+    default:
+      return undefined;
   }
 }
 

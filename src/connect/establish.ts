@@ -17,12 +17,18 @@ import type { Clock } from "./clock.ts";
 import { deliver } from "./deliver.ts";
 import { dial, type DialFailure, type DialResult } from "./dial.ts";
 import { drive } from "./drive.ts";
-import type { EndpointName } from "./endpoints.ts";
+import {
+  type EndpointName,
+  expectedOf,
+  type LearnedEndpoint,
+  passwordMethodOf,
+} from "./endpoints.ts";
 import { earlyQueryOf } from "./first_query.ts";
 import { GssAnswerer, gssSetup } from "./gss_answers.ts";
 import type { Memory } from "./memory.ts";
 import type { ConnectEventKind, ConnectOptions } from "./options.ts";
 import { freshNonce } from "./nonce.ts";
+import { preparePbkdf2 } from "./pbkdf2.ts";
 import { outcomeOf } from "./outcome.ts";
 import { mayUseTls, policyFor, proved } from "./policy.ts";
 import { checkSession } from "./session_check.ts";
@@ -119,6 +125,8 @@ class Attempt {
   #transport: Transport | undefined;
   #address: Address | undefined;
   #name: EndpointName | undefined;
+  /** Looked up once. */
+  #learned: { readonly of: LearnedEndpoint | undefined } | undefined;
   #racing = false;
   #undialed: readonly DialFailure[] = [];
   #machine: ClientHandshake | undefined;
@@ -253,28 +261,45 @@ class Attempt {
     };
   }
 
+  /** What is known of the endpoint at an address: the one that answered, unless given. */
+  #known(address: Address | undefined = this.#address): LearnedEndpoint | undefined {
+    if (address === undefined) return undefined;
+    this.#learned ??= { of: this.#circumstances.memory.endpoints.find(this.#endpoint(address)) };
+    return this.#learned.of;
+  }
+
   /** What the server will ask for, where that may be relied on. */
   #expected(): ExpectedRequest | undefined {
     const { memory } = this.#circumstances;
-    if (this.#address === undefined || this.#target.withoutGuess) return undefined;
-    return memory.pipelining === "off"
-      ? undefined
-      : memory.endpoints.expect(this.#endpoint(this.#address));
+    if (memory.pipelining === "off" || this.#target.withoutGuess) return undefined;
+    const known = this.#known();
+    return known && expectedOf(known);
   }
 
   async #open(): Promise<NonNullable<DialResult["opened"]>> {
     const { adapter, options, settings } = this.#circumstances;
     const addresses = addressesOf(this.#target, options.addressRacing ?? false);
     this.#racing = addresses.length > 1;
-    const { opened, failures } = await dial(
-      adapter,
-      addresses,
-      this.#clock,
-      socketOptionsOf(settings),
-    );
+    const dialing = dial(adapter, addresses, this.#clock, socketOptionsOf(settings));
+    this.#prepare(addresses);
+    const { opened, failures } = await dialing;
     this.#undialed = failures;
     if (opened !== undefined) return opened;
     throw failures.at(-1)?.error ?? new TypeError("Nothing was dialed, and nothing failed");
+  }
+
+  /** What is going to be needed takes its time while the socket opens. */
+  #prepare([address, ...others]: readonly Address[]): void {
+    const { adapter, memory } = this.#circumstances;
+    const { encryption, plaintextAfterRefusal } = this.#target;
+    const needsTls = encryption === "direct-tls" ||
+      (encryption === "ssl-request" && !plaintextAfterRefusal);
+    if (needsTls) adapter.prepareTls?.();
+    // Which of several addresses answers is not known yet.
+    if (address === undefined || others.length > 0 || memory.pipelining === "off") return;
+    const known = this.#known(address);
+    const method = known && passwordMethodOf(known);
+    if (method !== undefined) this.#answerer.foresee(method);
   }
 
   #tlsRequest(): TlsRequest | undefined {
@@ -286,8 +311,7 @@ class Attempt {
 
   /** Whether the server is known to be of a version that knows more curves than P-256. */
   #knowsX25519(): boolean {
-    const { memory } = this.#circumstances;
-    const version = this.#address && memory.endpoints.version(this.#endpoint(this.#address));
+    const version = this.#known()?.serverVersion.number;
     return version !== undefined && version >= FIRST_WITH_X25519;
   }
 
@@ -315,7 +339,7 @@ class Attempt {
       minProtocolVersion: settings.minProtocolVersion,
       policy,
       channel: { kind: "plain", local: transport.endpoint.local },
-      clientNonce: freshNonce(),
+      clientNonce: freshNonce,
       traced: emit !== undefined,
       expected: this.#expected(),
       // A server that may turn out to be the wrong kind gets it after that is known.
@@ -333,6 +357,10 @@ class Attempt {
           const secured = await startGss(plain, setup, this.#clock);
           this.#transport = secured.transport;
           return secured;
+        },
+        foresee: () => {
+          preparePbkdf2();
+          this.#answerer.foresee("scram-sha-256");
         },
         answer: (request) => this.#answer(request),
         report: (event) => {

@@ -9,6 +9,7 @@ import { TokenWanted } from "../handshake/token_wanted.ts";
 import { Clock } from "./clock.ts";
 import type { DialFailure } from "./dial.ts";
 import { addressesOf, type Circumstances, type Failure } from "./establish.ts";
+import { NameLookup } from "./name_lookup.ts";
 
 /** What a journey ends with, if it ends without a session. */
 export interface JourneyEnd {
@@ -37,6 +38,8 @@ export class Journey<Success extends Arrival> {
   readonly #attempting: Attempting<Success>;
   readonly #plan: ConnectionPlan;
   readonly #clocks: Clocks;
+  /** undefined where the runtime looks up while it dials. */
+  readonly #lookup: NameLookup | undefined;
   readonly #attempts: AttemptReport[] = [];
 
   /**
@@ -57,6 +60,8 @@ export class Journey<Success extends Arrival> {
       chance: settings.loadBalanceHosts === "random" ? randomBelow : undefined,
       sendsApplicationName: settings.startup.some(([name]) => name === "application_name"),
     });
+    const lookUp = options.resolve ?? circumstances.adapter.resolve;
+    this.#lookup = lookUp && new NameLookup(lookUp);
     this.#clocks = new Clocks(options.signal, settings.connectTimeoutMs);
   }
 
@@ -96,7 +101,7 @@ export class Journey<Success extends Arrival> {
     const place = { host: host.host, port: host.port, encryption };
     const [first] = addressesOf(target, false);
     emit?.({ type: "attempt", ...place, address: textOf(first), adapter: adapter.name });
-    const result = await this.#attempting(target, this.#circumstances, this.#clocks.of(target));
+    const result = await this.#beside(target);
     const durationMs = performance.now() - started;
     for (const { address, error } of result.undialed) {
       const { phase } = error;
@@ -120,25 +125,29 @@ export class Journey<Success extends Arrival> {
     return result;
   }
 
+  /** Makes the attempt; one that takes long leaves time to look up the name of the next host. */
+  async #beside(target: AttemptTarget): Promise<Success | Failure> {
+    const { upcoming } = this.#plan;
+    const stop = upcoming && this.#lookup?.foresee(upcoming);
+    try {
+      return await this.#attempting(target, this.#circumstances, this.#clocks.of(target));
+    } finally {
+      stop?.();
+    }
+  }
+
   async #resolve(target: ResolveTarget): Promise<void> {
     const { host, port } = target.host;
-    const { adapter, options, emit } = this.#circumstances;
-    const lookUp = options.resolve ?? adapter.resolve;
-    if (lookUp === undefined) {
+    const { options, emit } = this.#circumstances;
+    const lookup = this.#lookup;
+    if (lookup === undefined) {
       this.#plan.resolved([host]);
       return;
     }
     const started = performance.now();
     const clock = new Clock(options.signal, undefined);
     try {
-      const addresses = await clock.race(lookedUp(lookUp, host), "resolve");
-      if (addresses.length === 0) {
-        throw new ConnectionError(
-          "name-not-found",
-          `Cannot translate host name "${host}" to an address: it has none`,
-          { phase: "resolve" },
-        );
-      }
+      const addresses = await clock.race(lookup.addressesOf(target.host), "resolve");
       emit?.({ type: "resolved", host, addresses });
       this.#plan.resolved(addresses);
     } catch (error) {
@@ -200,23 +209,6 @@ class Clocks {
   /** Releases the clock of the last address. */
   stop(): void {
     this.#current?.stop();
-  }
-}
-
-/** A resolver of the user's throws what it likes; it means that there is no address. */
-async function lookedUp(
-  lookUp: (host: string) => Promise<readonly string[]>,
-  host: string,
-): Promise<readonly string[]> {
-  try {
-    return await lookUp(host);
-  } catch (error) {
-    if (error instanceof PgHandshakeError) throw error;
-    throw new ConnectionError(
-      "name-not-found",
-      `Cannot translate host name "${host}" to an address: the resolver failed`,
-      { phase: "resolve", cause: error },
-    );
   }
 }
 

@@ -3,6 +3,8 @@ export class LruMap<Value> {
   readonly #limit: number;
   /** In the order of use: a Map keeps the order of insertion. */
   readonly #entries = new Map<string, Value>();
+  /** The last in that order, which most programs ask for again and again. */
+  #newest: string | undefined;
   readonly #onDrop: ((value: Value) => void) | undefined;
 
   /**
@@ -21,15 +23,17 @@ export class LruMap<Value> {
   /** The value; from now on the last to be forgotten. */
   get(key: string): Value | undefined {
     const value = this.#entries.get(key);
-    if (value === undefined) return undefined;
+    if (value === undefined || key === this.#newest) return value;
     this.#entries.delete(key);
     this.#entries.set(key, value);
+    this.#newest = key;
     return value;
   }
 
   set(key: string, value: Value): void {
     this.delete(key);
     this.#entries.set(key, value);
+    this.#newest = key;
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= this.#limit) break;
       this.delete(oldest);
@@ -44,6 +48,7 @@ export class LruMap<Value> {
 
   clear(): void {
     for (const key of [...this.#entries.keys()]) this.delete(key);
+    this.#newest = undefined;
   }
 
   /** All values, the one that is forgotten next first. */

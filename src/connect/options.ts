@@ -29,13 +29,16 @@ export interface PasswordContext {
   readonly user: string;
   /** And where. */
   readonly database: string;
-  /** What the server asks for. */
+  /** What the server asks for, or is expected to. */
   readonly method: "password" | "md5" | "crypt" | "scram-sha-256";
   /** Fires when the connection no longer wants the password. */
   readonly signal: AbortSignal;
 }
 
-/** A password, or who to ask for it; asked only when the server wants one. */
+/**
+ * A password, or who to ask for it. Asked when the server wants one, or begins SCRAM; by a connector already while it
+ * dials, if this endpoint wanted one last time. The answer is used only once the server asks for it.
+ */
 export type PasswordSource =
   | string
   | Uint8Array

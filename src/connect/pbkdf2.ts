@@ -1,5 +1,3 @@
-import { late } from "./late.ts";
-
 /**
  * PBKDF2-HMAC-SHA-256 (RFC 8018 section 5.2), 32 octets, outside the event loop.
  *
@@ -40,14 +38,24 @@ async function byWebCrypto(
   return new Uint8Array(bits);
 }
 
-const nodeCrypto = late(() => import("node:crypto"));
+/** Loads what {@link pbkdf2} will need, so that it is there when salt and iteration count are. */
+export function preparePbkdf2(): void {
+  // Whoever derives keys gets the failure.
+  if (pbkdf2 === byNode) nodeCrypto().catch(() => undefined);
+}
+
+let loaded: Promise<typeof import("node:crypto")> | undefined;
+
+function nodeCrypto(): Promise<typeof import("node:crypto")> {
+  return loaded ??= import("node:crypto").then((module) => module.default);
+}
 
 async function byNode(
   password: Uint8Array,
   salt: Uint8Array,
   iterations: number,
 ): Promise<Uint8Array> {
-  const { default: crypto } = await nodeCrypto();
+  const crypto = await nodeCrypto();
   return await new Promise((resolve, reject) => {
     crypto.pbkdf2(password, salt, iterations, 32, "sha256", (error, derived) => {
       if (error === null) resolve(derived);

@@ -19,6 +19,7 @@ import { answers, initialResponse, NO_GUESS, WrongGuess } from "./early.ts";
 import { beginGss, continueGss, sendToken, tokenRequest } from "./gss_exchange.ts";
 import type { Outbox } from "./outbox.ts";
 import { judgeProtocolVersion } from "./protocol_version.ts";
+import { nonceOf } from "./nonce.ts";
 import { outOfPlace } from "./refusals.ts";
 import type { Answer, Next } from "./step.ts";
 
@@ -164,7 +165,7 @@ function onFirstAnswer(
   }
   switch (challenge.kind) {
     case "scram": {
-      const scram = new ScramExchange({ ...challenge, nonce: config.clientNonce });
+      const scram = new ScramExchange({ ...challenge, nonce: nonceOf(config) });
       outbox.send(initialResponse(challenge, scram));
       return { state: { ...asked, at: "sasl-continue", scram, guess: NO_GUESS } };
     }

@@ -35,6 +35,7 @@ import { endedGuess, guessAt, initialResponse, refusedGuess } from "./early.ts";
 import { endedInsteadOfAnswer, judgeSslAnswer, surplusOctets, tlsRefused } from "./encryption.ts";
 import { endedInsteadOfGssAnswer, gssRefused, judgeGssAnswer } from "./gss_encryption.ts";
 import { Outbox } from "./outbox.ts";
+import { checkNonce, nonceOf } from "./nonce.ts";
 import { MAX_START_OCTETS, PHASES } from "./phases.ts";
 import { prepare } from "./prepare.ts";
 import { endedIn, notPostgresql, outOfPlace, serverError } from "./refusals.ts";
@@ -42,10 +43,10 @@ import type { Answer, Machine, Next, Step } from "./step.ts";
 import { TokenWanted } from "./token_wanted.ts";
 
 const READ: Next<never> = { do: "read" };
+/** The server has our half of the nonce; with its own come salt and iteration count. */
+const READ_BEFORE_KEYS: Next<never> = { do: "read", soon: "scram-keys" };
 /** The type octet and the length word. */
 const FRAME_HEADER = 5;
-/** RFC 5802 section 7, `printable`; 512 leaves the server's half room in a SASLResponse. */
-const NONCE = /^[\x21-\x2b\x2d-\x7e]{1,512}$/;
 
 /**
  * The client's side of start-up, from the first octet to ReadyForQuery, as PostgreSQL's manual describes it
@@ -91,11 +92,7 @@ export class ClientHandshake implements Machine<SessionStart> {
     const query = config.firstQuery?.text;
     if (query !== undefined) encodeFrontend({ type: "Query", text: query });
     this.#means = { gate: this.#gate, outbox: this.#outbox, config };
-    if (!NONCE.test(config.clientNonce)) {
-      throw new UsageError(
-        "Cannot use the client nonce: it must be 1 to 512 printable ASCII characters without a comma",
-      );
-    }
+    if (typeof config.clientNonce === "string") checkNonce(config.clientNonce);
   }
 
   /** How far the conversation has come, for errors of the caller's own (time, sockets). */
@@ -215,10 +212,14 @@ export class ClientHandshake implements Machine<SessionStart> {
     this.#gate.judgeChannel(channel);
     const { version } = this.#startup;
     this.#outbox.sendEncoded(this.#startupOctets, this.#startup);
-    const { expected, firstQuery, clientNonce: nonce } = this.#config;
+    const { expected, firstQuery } = this.#config;
     const withQuery = firstQuery !== undefined &&
       (firstQuery.over === "any-channel" || this.#gate.trusts(channel));
-    const guess = guessAt(channel, expected, { gate: this.#gate, nonce, withQuery });
+    const guess = guessAt(channel, expected, {
+      gate: this.#gate,
+      nonce: () => nonceOf(this.#config),
+      withQuery,
+    });
     if (guess.kind === "scram") this.#outbox.send(initialResponse(guess.challenge, guess.scram));
     const early = { sasl: guess.kind === "scram", query: withQuery ? "held" : "none" } as const;
     const start: Agreed = { channel, version, offered: [], early };
@@ -246,7 +247,7 @@ export class ClientHandshake implements Machine<SessionStart> {
         );
       }
       const frame = this.#nextFrame(state);
-      if (frame === undefined) return READ;
+      if (frame === undefined) return state.at === "sasl-continue" ? READ_BEFORE_KEYS : READ;
       this.#octetsTaken += frame.body.length + FRAME_HEADER;
       if (this.#octetsTaken > MAX_START_OCTETS) {
         throw new ProtocolError(

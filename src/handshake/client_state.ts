@@ -30,8 +30,11 @@ export interface ClientConfig {
   readonly policy: AuthPolicy;
   /** The channel before any encryption. */
   readonly channel: ChannelFacts;
-  /** Fresh printable text without comma, used once: 18 octets of chance in base64, as libpq. */
-  readonly clientNonce: string;
+  /**
+   * Fresh printable text without comma, used once: 18 octets of chance in base64, as libpq. A function is called when
+   * SCRAM begins; many servers never ask for it.
+   */
+  readonly clientNonce: string | (() => string);
   /** Whether messages are reported by name. */
   readonly traced: boolean;
   /**

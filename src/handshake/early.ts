@@ -65,14 +65,14 @@ export class WrongGuess extends ProtocolError {
 export function guessAt(
   channel: ChannelFacts,
   expected: ExpectedRequest | undefined,
-  means: { readonly gate: Gate; readonly nonce: string; readonly withQuery: boolean },
+  means: { readonly gate: Gate; readonly nonce: () => string; readonly withQuery: boolean },
 ): Guess {
   if (expected === undefined || expected.channel !== channel.kind) return NO_GUESS;
   const { mechanisms } = expected;
   if (mechanisms.length === 0) return means.withQuery ? { kind: "no-request" } : NO_GUESS;
   const challenge = means.gate.foresee({ type: "AuthenticationSASL", mechanisms });
   if (challenge?.kind !== "scram") return NO_GUESS;
-  const scram = new ScramExchange({ ...challenge, nonce: means.nonce });
+  const scram = new ScramExchange({ ...challenge, nonce: means.nonce() });
   return { kind: "scram", challenge, scram };
 }
 

@@ -65,7 +65,8 @@ export interface MessageEvent {
 
 /** What the caller of a machine does next; exactly one thing. */
 export type Next<Result> =
-  | { readonly do: "read" }
+  /** `soon` is what will be asked for after that if all goes well: whoever waits can prepare for it. */
+  | { readonly do: "read"; readonly soon?: "scram-keys" }
   | { readonly do: "start-tls" }
   | { readonly do: "start-gss" }
   | { readonly do: "answer"; readonly request: AnswerRequest }

@@ -196,10 +196,20 @@ export class ConnectionPlan {
     }
   }
 
+  /**
+   * The host whose name is looked up next, should the open attempt and all other addresses of its host fail; undefined
+   * if there is none.
+   */
+  get upcoming(): HostEntry | undefined {
+    const state = this.#state;
+    const host = state.at === "attempting" ? this.#hosts[state.place.host + 1] : undefined;
+    return host !== undefined && hasName(host) ? host : undefined;
+  }
+
   #enterHost(pass: Pass, index: number): Target | undefined {
     const host = this.#hosts[index];
     if (host === undefined) return this.#pastLastHost(pass);
-    if (host.kind === "tcp" && host.hostaddr === undefined && !isIpLiteral(host.host)) {
+    if (hasName(host)) {
       this.#state = { at: "resolving", pass, host: index };
       return { do: "resolve", host };
     }
@@ -225,16 +235,15 @@ export class ConnectionPlan {
       return undefined;
     }
     this.#state = { at: "attempting", place };
-    const [address, ...others] = place.addresses.slice(place.address);
     return {
       do: "attempt",
       host,
-      address,
+      address: place.addresses[place.address],
       // A second encryption, or a second try without something, is for the address that answered the first.
       otherAddresses: place.encryption > 0 || place.withoutApplicationName || place.withoutGuess ||
           place.withToken
         ? []
-        : others.filter((other) => other !== undefined),
+        : place.addresses.slice(place.address + 1).filter((other) => other !== undefined),
       encryption,
       plaintextAfterRefusal: this.#settings.sslmode === "prefer" &&
         (encryption === "ssl-request" ||
@@ -296,6 +305,11 @@ export class ConnectionPlan {
         return { at: "done" };
     }
   }
+}
+
+/** Whether a name has to be looked up before it can be dialed. */
+function hasName(host: HostEntry): boolean {
+  return host.kind === "tcp" && host.hostaddr === undefined && !isIpLiteral(host.host);
 }
 
 function firstPlace(

@@ -8,7 +8,7 @@
 import { Socket } from "node:net";
 import { checkAddress } from "./endpoint.ts";
 import { abortedFailure, nameFailure } from "./failures.ts";
-import { nodeDns } from "./node_builtin.ts";
+import { loadTls } from "./node_tls.ts";
 import { NodeTransport } from "./node_transport.ts";
 import { checkSocketOptions } from "./requests.ts";
 import type { Abilities, Adapter, Address, SocketOptions, Transport } from "./transport.ts";
@@ -55,11 +55,20 @@ const ABILITIES: Abilities = {
 };
 
 /** Opens sockets by `node:net` and `node:tls`, whatever the runtime. */
-export const nodeAdapter: Adapter = { name: "node", abilities: ABILITIES, resolve, dial };
+export const nodeAdapter: Adapter = {
+  name: "node",
+  abilities: ABILITIES,
+  resolve,
+  dial,
+  prepareTls() {
+    // Whoever starts TLS gets the failure.
+    loadTls().catch(() => undefined);
+  },
+};
 
 async function resolve(host: string): Promise<readonly string[]> {
   if (!mayDialAnything()) return [host];
-  const { lookup } = await nodeDns();
+  const { lookup } = await import("node:dns");
   return await new Promise((done, fail) => {
     lookup(host, { all: true, verbatim: true }, (error, addresses) => {
       if (error === null || error === undefined) done(addresses.map((one) => one.address));

@@ -13,8 +13,7 @@ import {
   unreadOctetsFailure,
 } from "./failures.ts";
 import { Inbox } from "./inbox.ts";
-import { nodeTls } from "./node_builtin.ts";
-import { factsOf, nodeTlsOptions, type Wire, wireOf } from "./node_tls.ts";
+import { factsOf, loadTls, nodeTlsOptions, type Wire, wireOf } from "./node_tls.ts";
 import { Pending } from "./pending.ts";
 import { checkTlsRequest } from "./requests.ts";
 import type {
@@ -137,7 +136,7 @@ export class NodeTransport implements Transport {
     checkTlsRequest("node", this.#abilities, request);
     this.#checkIdle();
     const address = this.#address;
-    const tls = await nodeTls();
+    const tls = await loadTls();
     let options: Awaited<ReturnType<typeof nodeTlsOptions>>;
     try {
       options = await nodeTlsOptions(request, tls);

@@ -195,4 +195,6 @@ export interface Adapter {
    * @throws {ConfigError} `missing-permission`, naming the permission (Deno); an address nothing could dial.
    */
   dial(address: Address, signal?: AbortSignal, options?: SocketOptions): Promise<Transport>;
+  /** Begins to load what TLS needs, while a socket opens that is going to need it. Absent if nothing has to be loaded. */
+  prepareTls?(): void;
 }

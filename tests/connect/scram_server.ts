@@ -10,7 +10,12 @@ export interface ScramSecret {
   readonly password: string;
 }
 
-const SECRET: ScramSecret = { salt: Buffer.from("salt of a test"), iterations: 4096, password: "" };
+/** What a server stores unless said. */
+export const SECRET: ScramSecret = {
+  salt: Buffer.from("salt of a test"),
+  iterations: 4096,
+  password: "",
+};
 
 function hmac(key: Uint8Array, text: string): Buffer {
   return createHmac("sha256", key).update(text).digest();
@@ -35,12 +40,16 @@ export class ScramServer {
     this.secret = { ...SECRET, ...secret };
   }
 
-  /** Offers mechanisms, takes client-first, sends server-first. */
-  async first(mechanisms: readonly string[] = ["SCRAM-SHA-256"]): Promise<void> {
+  /** Offers mechanisms, takes client-first, sends server-first once `when` has come. */
+  async first(
+    mechanisms: readonly string[] = ["SCRAM-SHA-256"],
+    when?: Promise<void>,
+  ): Promise<void> {
     await this.#peer.send({ type: "AuthenticationSASL", mechanisms });
     const initial = await this.#peer.message("sasl-initial");
     if (initial.type !== "SASLInitialResponse") throw new Error(`Cannot take ${initial.type}`);
     this.#clientFirst = Buffer.from(initial.data ?? []).toString().replace(/^[^,]*,[^,]*,/, "");
+    await when;
     const nonce = /r=([^,]*)/.exec(this.#clientFirst)?.[1] ?? "";
     const { salt, iterations } = this.secret;
     this.#serverFirst = `r=${nonce}server,s=${

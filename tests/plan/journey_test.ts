@@ -62,6 +62,9 @@ async function travel(
   }
 }
 
+/** How long an attempt may take before the next host's name is looked up beside it. */
+const PATIENCE_MS = 250;
+
 for (const one of readVectors<JourneyCase>("journey")) {
   test(`connect(): ${one.name}`, async () => {
     const timers = fakeTimers();
@@ -80,7 +83,8 @@ for (const one of readVectors<JourneyCase>("journey")) {
       assert.deepEqual(server.sent().map((names) => names.join(" ")), one.sent);
       assert.equal(new Set(server.nonces).size, server.nonces.length, "a nonce was used twice");
       assert.equal(server.nonces.includes(""), false, "a nonce was not found");
-      assert.deepEqual(timers.delays, Array.from({ length: one.clocks ?? 0 }, () => 3000));
+      const clocks = timers.delays.filter((delayMs) => delayMs !== PATIENCE_MS);
+      assert.deepEqual(clocks, Array.from({ length: one.clocks ?? 0 }, () => 3000));
       assert.equal(timers.pending, 0);
       assert.equal(watched.listeners, 0);
     } finally {
