@@ -5,6 +5,9 @@ import { joinOctets } from "./join.ts";
 /** The length in front of every frame. */
 const HEADER = 4;
 
+/** Small pieces are kept apart up to this many: each by itself takes far more memory than its octets. */
+const MAX_PIECES = 64;
+
 /** Greatest frame while the context is set up, header included (be-secure-gssapi.c, PQ_GSS_AUTH_BUFFER_SIZE). */
 export const MAX_GSS_TOKEN_FRAME = 65_536;
 /** Greatest frame of a session, header included (fe-secure-gssapi.c, PQ_GSS_MAX_PACKET_SIZE). */
@@ -39,6 +42,7 @@ export class GssDeframer {
     if (octets.length === 0) return;
     this.#chunks.push(octets.slice());
     this.#held += octets.length;
+    if (this.#chunks.length > MAX_PIECES) this.#join();
   }
 
   /**
@@ -54,11 +58,11 @@ export class GssDeframer {
       if (this.#chunks[0]?.[0] === BACKEND.ErrorResponse && isSetUp) throw refusedInClear();
       return undefined;
     }
-    const whole = this.#chunks.length === 1 ? this.#chunks[0] : joinOctets(this.#chunks);
-    if (whole === undefined) return undefined;
-    this.#chunks = [whole];
-    if (isSetUp && whole[0] === BACKEND.ErrorResponse) throw refusedInClear();
-    const length = new DataView(whole.buffer, whole.byteOffset).getUint32(0);
+    // Joined only so that the length is whole; the rest waits until the frame is, so that small pieces cost little.
+    if ((this.#chunks[0]?.length ?? 0) < HEADER) this.#join();
+    const header = this.#chunks[0] ?? NOTHING;
+    if (isSetUp && header[0] === BACKEND.ErrorResponse) throw refusedInClear();
+    const length = new DataView(header.buffer, header.byteOffset).getUint32(0);
     if (length === 0 || length + HEADER > maxFrame) {
       throw new ProtocolError(
         `Cannot read the encrypted stream: a packet has ${length} octets, it must have 1 to ${
@@ -68,12 +72,23 @@ export class GssDeframer {
       );
     }
     const end = HEADER + length;
-    if (whole.length < end) return undefined;
+    if (this.#held < end) return undefined;
+    const whole = this.#join();
     this.#chunks = whole.length === end ? [] : [whole.subarray(end)];
     this.#held -= end;
     return whole.subarray(HEADER, end);
   }
+
+  /** All that is held, in one piece. */
+  #join(): Uint8Array {
+    const [only = NOTHING, ...others] = this.#chunks;
+    const whole = others.length === 0 ? only : joinOctets(this.#chunks);
+    this.#chunks = [whole];
+    return whole;
+  }
 }
+
+const NOTHING: Uint8Array = new Uint8Array(0);
 
 function refusedInClear(): ConnectionError {
   return new ConnectionError(
