@@ -21,7 +21,7 @@ export function loadTls(): Promise<typeof import("node:tls")> {
 
 /**
  * Node is asked directly where it can be: an `import()` reads every property of the module, and that of the bundled roots
- * makes a text of each of them, which takes another 10 ms. On Deno it is the import that is faster.
+ * makes a text of each of them, which takes another 5 ms. On Deno it is the import that is faster.
  */
 async function load(): Promise<typeof import("node:tls")> {
   const { process } = globalThis as unknown as { process?: NodeProcess };
