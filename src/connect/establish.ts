@@ -27,7 +27,7 @@ import { earlyQueryOf } from "./first_query.ts";
 import { GssAnswerer, gssSetup } from "./gss_answers.ts";
 import type { Memory } from "./memory.ts";
 import type { ConnectEventKind, ConnectOptions } from "./options.ts";
-import { freshNonce } from "./nonce.ts";
+import { freshNonce, prepareNonces } from "./nonce.ts";
 import { preparePbkdf2 } from "./pbkdf2.ts";
 import { outcomeOf } from "./outcome.ts";
 import { mayUseTls, policyFor, proved } from "./policy.ts";
@@ -290,11 +290,13 @@ class Attempt {
 
   /** What is going to be needed takes its time while the socket opens. */
   #prepare([address, ...others]: readonly Address[]): void {
-    const { adapter, memory } = this.#circumstances;
+    const { adapter, memory, options, settings } = this.#circumstances;
     const { encryption, plaintextAfterRefusal } = this.#target;
     const needsTls = encryption === "direct-tls" ||
       (encryption === "ssl-request" && !plaintextAfterRefusal);
     if (needsTls) adapter.prepareTls?.();
+    // Whoever has a password is likely to be asked for SCRAM.
+    if ((options.password ?? settings.password) !== undefined) prepareNonces();
     // Which of several addresses answers is not known yet.
     if (address === undefined || others.length > 0 || memory.pipelining === "off") return;
     const known = this.#known(address);

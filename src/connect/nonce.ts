@@ -7,6 +7,7 @@ const AT_ONCE = 16;
 
 const chance: Uint8Array<ArrayBuffer> = new Uint8Array(OCTETS * AT_ONCE);
 let at: number = chance.length;
+let isPrepared = false;
 
 /** Draws anew for the next nonce, for whoever decides what chance is: the tests. */
 export function dropChance(): void {
@@ -14,15 +15,32 @@ export function dropChance(): void {
   at = chance.length;
 }
 
+/** Once the thread is free: what was begun before is on its way then. */
+const { setImmediate } = globalThis as { setImmediate?(run: () => void): unknown };
+
+/**
+ * Draws before the first nonce is needed, while a socket opens: on Node the first drawing of a process loads Web Crypto,
+ * which takes 10 ms.
+ */
+export function prepareNonces(): void {
+  if (isPrepared) return;
+  isPrepared = true;
+  setImmediate?.(() => {
+    if (at === chance.length) draw();
+  });
+}
+
 /** A fresh client nonce for SCRAM (RFC 5802 section 5.1, `c-nonce`): 18 octets of chance, used once, as 24 characters. */
 export function freshNonce(): string {
-  if (at === chance.length) {
-    crypto.getRandomValues(chance);
-    at = 0;
-  }
+  if (at === chance.length) draw();
   const own = chance.subarray(at, at + OCTETS);
   at += OCTETS;
   const nonce = encodeBase64(own);
   own.fill(0);
   return nonce;
+}
+
+function draw(): void {
+  crypto.getRandomValues(chance);
+  at = 0;
 }

@@ -61,8 +61,8 @@ export const nodeAdapter: Adapter = {
   resolve,
   dial,
   prepareTls() {
-    // Whoever starts TLS gets the failure.
-    loadTls().catch(() => undefined);
+    // Loading takes the thread, and the socket begins to open only when it is free. Whoever starts TLS gets the failure.
+    setImmediate(() => loadTls().catch(() => undefined));
   },
 };
 
