@@ -2,11 +2,9 @@ import type { ChannelFacts } from "../auth/channel.ts";
 import type { Admission } from "../auth/gate.ts";
 import type { Encryption } from "../errors.ts";
 import type { SessionStart } from "../handshake/client_state.ts";
-import type { ExpectedRequest } from "../handshake/early.ts";
 import { readServerVersion, type ServerVersion } from "../handshake/server_version.ts";
 import { printable } from "../printable.ts";
 import { LruMap } from "./lru.ts";
-import type { PasswordContext } from "./options.ts";
 
 /** Who logs in where, and how the connection begins: what a server's answer depends on. */
 export interface EndpointName {
@@ -89,30 +87,6 @@ export class EndpointMemory {
   /** All that is known, the endpoint used last at the end. */
   list(): readonly LearnedEndpoint[] {
     return this.#learned.values();
-  }
-}
-
-/** What the server will ask for if it does what it did last time; undefined if nothing may be sent before it asks. */
-export function expectedOf({ channel, method, mechanisms }: LearnedEndpoint):
-  | ExpectedRequest
-  | undefined {
-  // A password or a token is never sent before it is asked for, so there is nothing to expect where one was.
-  if (method !== "none" && method !== "scram-sha-256") return undefined;
-  return { channel, mechanisms };
-}
-
-/** The method that took a password last time; undefined if none did. */
-export function passwordMethodOf({ method }: LearnedEndpoint):
-  | PasswordContext["method"]
-  | undefined {
-  switch (method) {
-    case "password":
-    case "md5":
-    case "crypt":
-    case "scram-sha-256":
-      return method;
-    default:
-      return undefined;
   }
 }
 

@@ -8,7 +8,8 @@ import type { Address } from "../transport/transport.ts";
 import { TokenWanted } from "../handshake/token_wanted.ts";
 import { Clock } from "./clock.ts";
 import type { DialFailure } from "./dial.ts";
-import { addressesOf, type Circumstances, type Failure } from "./establish.ts";
+import { addressesOf } from "./dialed_addresses.ts";
+import type { Circumstances, Failure } from "./establish.ts";
 import { NameLookup } from "./name_lookup.ts";
 
 /** What a journey ends with, if it ends without a session. */
