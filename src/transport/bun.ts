@@ -20,7 +20,8 @@ import {
   unreadOctetsFailure,
 } from "./failures.ts";
 import { Inbox } from "./inbox.ts";
-import { Pending } from "./pending.ts";
+import type { Lender } from "./lender.ts";
+import { errorOf, type Failure, madeOnce, Pending } from "./pending.ts";
 import { checkSocketOptions, checkTlsRequest } from "./requests.ts";
 import type {
   Abilities,
@@ -129,14 +130,11 @@ interface Handshake {
 }
 
 /** A socket of Bun, later the TLS socket over it. */
-class BunTransport implements Transport {
+class BunTransport implements Transport, Lender {
   readonly #address: Address;
   readonly #pending = new Pending();
-  readonly #inbox = new Inbox({
-    pause: () => this.#socket?.pause(),
-    resume: () => this.#socket?.resume(),
-  });
-  #endpoint: Endpoint;
+  readonly #inbox = new Inbox();
+  #endpoint: Endpoint | undefined;
   #socket: BunSocket<BunTransport> | undefined;
   #layer: Layer = "plain";
   #handshake: Handshake | undefined;
@@ -145,11 +143,10 @@ class BunTransport implements Transport {
 
   constructor(address: Address) {
     this.#address = address;
-    this.#endpoint = endpointOf(address, undefined);
   }
 
   get endpoint(): Endpoint {
-    return this.#endpoint;
+    return this.#endpoint ??= endpointOf(this.#address, undefined);
   }
 
   /** Opens the socket; the signal cuts it short. */
@@ -158,29 +155,15 @@ class BunTransport implements Transport {
     signal: AbortSignal | undefined,
     options: SocketOptions | undefined,
   ): Promise<void> {
-    const address = this.#address;
-    const where = address.kind === "tcp"
-      ? { hostname: address.host, port: address.port }
-      : { unix: kernelPath(address.path) };
-    return this.#pending.run((done, fail) => {
-      const onAbort = (): void => {
-        this.#break(abortedFailure(address, "dial", signal?.reason));
-      };
-      if (signal?.aborted) return onAbort();
-      signal?.addEventListener("abort", onAbort, { once: true });
-      const dialed = bun.connect({ ...where, allowHalfOpen: true, data: this, socket: PLAIN });
-      dialed.finally(() => signal?.removeEventListener("abort", onAbort)).then((socket) => {
-        // Aborted in the meantime: nobody will take this connection.
-        if (this.#pending.failure !== undefined) return socket.close();
-        if (address.kind === "tcp") {
-          socket.setNoDelay(true);
-          const { keepAlive } = options ?? {};
-          if (keepAlive !== undefined) socket.setKeepAlive(true, (keepAlive.idleS ?? 0) * 1000);
-        }
-        this.#endpoint = endpointOf(address, socket.remoteAddress);
-        done(undefined);
-      }, (error) => fail(dialFailure(address, error)));
-    });
+    if (signal === undefined) return this.#open(bun, options);
+    if (signal.aborted) {
+      return Promise.reject(this.#break(abortedFailure(this.#address, "dial", signal.reason)));
+    }
+    const onAbort = (): void => {
+      this.#break(abortedFailure(this.#address, "dial", signal.reason));
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    return this.#open(bun, options).finally(() => signal.removeEventListener("abort", onAbort));
   }
 
   read(): Promise<Uint8Array | undefined> {
@@ -227,7 +210,7 @@ class BunTransport implements Transport {
       this.#layer = "tls";
       try {
         const tls = bunTlsOptions(request);
-        this.#socket = socket.upgradeTLS({ data: this, tls, socket: SECURE })[1];
+        this.#take(socket.upgradeTLS({ data: this, tls, socket: SECURE })[1]);
       } catch (error) {
         this.#break(tlsSetupFailure("sslrootcert", "cannot use roots, certificate or key", error));
       }
@@ -235,8 +218,8 @@ class BunTransport implements Transport {
   }
 
   close(): void {
-    const aborted = abortedFailure(this.#address, "transport");
-    this.#break(aborted);
+    const aborted = madeOnce(() => abortedFailure(this.#address, "transport"));
+    this.#end(aborted);
     this.#inbox.abort(aborted);
   }
 
@@ -255,6 +238,18 @@ class BunTransport implements Transport {
     };
   }
 
+  lend(sink: Sink): void {
+    this.#inbox.lend(sink);
+  }
+
+  resumeLent(): void {
+    this.#inbox.resume();
+  }
+
+  takeBack(): void {
+    this.#inbox.takeBack();
+  }
+
   unref(): void {
     this.#socket?.unref();
   }
@@ -264,7 +259,7 @@ class BunTransport implements Transport {
   }
 
   onOpen(layer: Layer, socket: BunSocket<BunTransport>): void {
-    if (layer === this.#layer) this.#socket = socket;
+    if (layer === this.#layer) this.#take(socket);
   }
 
   onData(layer: Layer, octets: Uint8Array): void {
@@ -282,7 +277,7 @@ class BunTransport implements Transport {
   }
 
   onClose(layer: Layer, error: Error | undefined): void {
-    if (layer !== this.#layer || this.#pending.failure !== undefined) return;
+    if (layer !== this.#layer || this.#pending.ended) return;
     if (this.#handshake !== undefined) {
       this.#break(
         error === undefined ? earlyEndFailure(this.#address) : tlsFailure(this.#address, error),
@@ -295,10 +290,10 @@ class BunTransport implements Transport {
 
   onHandshake(socket: BunSocket<BunTransport>, verdict: Error | null): void {
     const handshake = this.#handshake;
-    if (handshake === undefined || this.#pending.failure !== undefined) return;
+    if (handshake === undefined || this.#pending.ended) return;
     const failure = judge(this.#address, handshake.request, verdict);
     if (failure !== undefined) {
-      this.#socket = socket;
+      this.#take(socket);
       this.#break(failure);
       return;
     }
@@ -306,17 +301,46 @@ class BunTransport implements Transport {
     handshake.done(factsOf(socket, handshake.request));
   }
 
+  #open(bun: BunNet, options: SocketOptions | undefined): Promise<void> {
+    const address = this.#address;
+    const where = address.kind === "tcp"
+      ? { hostname: address.host, port: address.port }
+      : { unix: kernelPath(address.path) };
+    return this.#pending.run((done, fail) => {
+      bun.connect({ ...where, allowHalfOpen: true, data: this, socket: PLAIN }).then((socket) => {
+        // Aborted in the meantime: nobody will take this connection.
+        if (this.#pending.ended) return socket.close();
+        if (address.kind === "tcp") {
+          socket.setNoDelay(true);
+          const { keepAlive } = options ?? {};
+          if (keepAlive !== undefined) socket.setKeepAlive(true, (keepAlive.idleS ?? 0) * 1000);
+        }
+        this.#endpoint = endpointOf(address, socket.remoteAddress);
+        done();
+      }, (error) => fail(dialFailure(address, error)));
+    });
+  }
+
+  #take(socket: BunSocket<BunTransport>): void {
+    this.#socket = socket;
+    this.#inbox.source = socket;
+  }
+
   /** Ends everything with an error and releases the socket. */
   #break(error: Error): Error {
+    this.#end(error);
+    return error;
+  }
+
+  #end(failure: Failure): void {
     const write = this.#write;
     this.#handshake = undefined;
     this.#write = undefined;
-    this.#pending.end(error);
+    this.#pending.end(failure);
     // One of a feed is not among the pending.
-    write?.fail(error);
-    this.#inbox.end(error);
+    write?.fail(errorOf(failure));
+    this.#inbox.end(failure);
     this.#socket?.close();
-    return error;
   }
 
   #flush(): void {

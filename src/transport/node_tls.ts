@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { ConnectionOptions, TLSSocket } from "node:tls";
 import type { TlsFacts } from "../auth/channel.ts";
+import type { Flow } from "./inbox.ts";
 import { contextOf } from "./node_context.ts";
 import { tlsVersion } from "./requests.ts";
 import type { TlsRequest } from "./transport.ts";
@@ -57,4 +58,18 @@ export function wireOf(socket: Socket): Wire | undefined {
   return handle?.readStop === undefined || handle.readStart === undefined
     ? undefined
     : handle as Wire;
+}
+
+/** A TLS socket that is paused together with what reads for it. */
+export function stoppable(secure: TLSSocket, wire: Wire): Flow {
+  return {
+    pause(): void {
+      secure.pause();
+      wire.readStop();
+    },
+    resume(): void {
+      wire.readStart();
+      secure.resume();
+    },
+  };
 }
