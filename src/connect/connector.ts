@@ -5,7 +5,7 @@ import { host } from "./host.ts";
 import { Journey } from "./journey.ts";
 import { type ConnectorStatistics, Memory, type Pipelining } from "./memory.ts";
 import type { ConnectOptions, Target } from "./options.ts";
-import { ConnectReport, type Savings } from "./report.ts";
+import { ConnectReport, type Savings, savings } from "./report.ts";
 import { Session } from "./session.ts";
 import { Settling } from "./settled.ts";
 
@@ -141,12 +141,5 @@ export class Connector implements Disposable {
 }
 
 function savingsOf({ start, keysReused }: Established): Savings {
-  const earlySasl = start.early.sasl;
-  const earlyQuery = start.early.query === "sent";
-  return {
-    earlySasl,
-    earlyQuery,
-    keysReused,
-    roundTrips: Number(earlySasl) + Number(earlyQuery),
-  };
+  return savings(start.early.sasl, start.early.query === "sent", keysReused);
 }
