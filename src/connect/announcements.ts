@@ -4,6 +4,7 @@ import { takeAsynchronous } from "./asynchronous.ts";
 import type { Listeners } from "./conversation.ts";
 import { EventStream } from "./event_stream.ts";
 import type { ConnectOptions, Notification, ParameterChange } from "./options.ts";
+import type { SessionParameters } from "./session_parameters.ts";
 
 /** What an event takes besides its texts, roughly. */
 const EVENT_WEIGHT = 64;
@@ -14,9 +15,8 @@ type Streams<T> = Set<EventStream<T>>;
 
 /** Everybody who wants to know what a server says of its own accord: callbacks first, then iterators. */
 export class Announcements implements Listeners {
-  readonly #parameters: Map<string, string>;
+  readonly #parameters: SessionParameters;
   readonly #options: Callbacks;
-  readonly #onRoom: () => void;
   /** Made with the first listener; most sessions have none. */
   #notices: Streams<NoticeFields> | undefined;
   #notifications: Streams<Notification> | undefined;
@@ -25,12 +25,10 @@ export class Announcements implements Listeners {
   /**
    * @param parameters The session's run-time parameters; a change is entered here.
    * @param options The callbacks.
-   * @param onRoom Called when listeners have taken something.
    */
-  constructor(parameters: Map<string, string>, options: Callbacks, onRoom: () => void) {
+  constructor(parameters: SessionParameters, options: Callbacks) {
     this.#parameters = parameters;
     this.#options = options;
-    this.#onRoom = onRoom;
   }
 
   /** Takes messages that may come at any time, and says whether it took one. */
@@ -59,19 +57,23 @@ export class Announcements implements Listeners {
     return someFull(this.#notifications) || someFull(this.#notices) || someFull(this.#changes);
   }
 
-  /** Notices from now on. */
-  notices(): EventStream<NoticeFields> {
-    return this.#open("notices", this.#notices ??= new Set());
+  /**
+   * Notices from now on.
+   *
+   * @param onRoom Called when some were taken.
+   */
+  notices(onRoom: () => void): EventStream<NoticeFields> {
+    return open("notices", this.#notices ??= new Set(), onRoom);
   }
 
-  /** Notifications of all channels from now on. */
-  notifications(): EventStream<Notification> {
-    return this.#open("notifications", this.#notifications ??= new Set());
+  /** Notifications of all channels from now on, in the same way. */
+  notifications(onRoom: () => void): EventStream<Notification> {
+    return open("notifications", this.#notifications ??= new Set(), onRoom);
   }
 
-  /** Reported parameters from now on. */
-  parameterChanges(): EventStream<ParameterChange> {
-    return this.#open("parameter changes", this.#changes ??= new Set());
+  /** Reported parameters from now on, in the same way. */
+  parameterChanges(onRoom: () => void): EventStream<ParameterChange> {
+    return open("parameter changes", this.#changes ??= new Set(), onRoom);
   }
 
   /** Adds a stream of notifications that was made elsewhere. */
@@ -91,18 +93,18 @@ export class Announcements implements Listeners {
       streams?.clear();
     }
   }
+}
 
-  #open<T>(what: string, streams: Streams<T>): EventStream<T> {
-    const stream: EventStream<T> = new EventStream<T>({
-      what,
-      onRoom: this.#onRoom,
-      onClose: () => {
-        streams.delete(stream);
-      },
-    });
-    streams.add(stream);
-    return stream;
-  }
+function open<T>(what: string, streams: Streams<T>, onRoom: () => void): EventStream<T> {
+  const stream: EventStream<T> = new EventStream<T>({
+    what,
+    onRoom,
+    onClose: () => {
+      streams.delete(stream);
+    },
+  });
+  streams.add(stream);
+  return stream;
 }
 
 function push<T>(streams: Streams<T> | undefined, value: T, length: number): void {

@@ -1,6 +1,7 @@
 import { keepParameter } from "../handshake/prepare.ts";
 import type { BackendMessage } from "../wire/backend.ts";
 import type { ConnectOptions } from "./options.ts";
+import type { SessionParameters } from "./session_parameters.ts";
 
 /**
  * Takes a message if it is one that may come at any time (PostgreSQL manual, 54.2.7, "Asynchronous Operations").
@@ -12,12 +13,12 @@ import type { ConnectOptions } from "./options.ts";
  */
 export function takeAsynchronous(
   message: BackendMessage,
-  parameters: Map<string, string>,
+  parameters: Pick<SessionParameters, "own">,
   listener: Pick<ConnectOptions, "onNotice" | "onNotification" | "onParameter">,
 ): boolean {
   switch (message.type) {
     case "ParameterStatus":
-      keepParameter(parameters, message, "ready");
+      keepParameter(parameters.own(), message, "ready");
       listener.onParameter?.(message.name, message.value);
       return true;
     case "NoticeResponse":

@@ -2,7 +2,7 @@ import { ConnectionError, PgHandshakeError, ProtocolError } from "../errors.ts";
 import { ServerError } from "../handshake/server_error.ts";
 import type { BackendMessage } from "../wire/backend.ts";
 import type { NoticeFields } from "../wire/notice.ts";
-import type { MessageStream, Unread } from "./message_stream.ts";
+import type { MessageReader, MessageStream, Unread } from "./message_stream.ts";
 import type { EncodedQuery } from "./run_query.ts";
 import type { SimpleQuery } from "./simple_query.ts";
 
@@ -27,15 +27,17 @@ interface Running {
  * Everything that is said after ReadyForQuery. Reads all the time, so that what comes while nothing is asked is heard
  * when it comes, and stops reading while whoever gets it has enough.
  */
-export class Conversation {
+export class Conversation<Owner> implements MessageReader {
   readonly #stream: MessageStream;
   readonly #listeners: Listeners;
-  readonly #onEnd: (reason: unknown) => void;
+  readonly #owner: Owner;
+  readonly #onEnd: (owner: Owner, reason: unknown) => void;
   #status: "I" | "T" | "E";
   #running: Running | undefined;
   #started = false;
   #stopped = false;
-  #onRoom: (() => void) | undefined;
+  /** Nothing is read until there is room. */
+  #waits = false;
   /** What the server said before it went away, or why it could not be written to. */
   #lastWord: PgHandshakeError | undefined;
 
@@ -43,15 +45,17 @@ export class Conversation {
    * @param stream The messages; read by nobody else from `start()` on.
    * @param status As of the last ReadyForQuery.
    * @param listeners Who is told what.
-   * @param onEnd Told why the session ended by itself; not called after `stop()`.
+   * @param end Whose session it is, and how to tell why it ended by itself, which is not called after `stop()`; one
+   *   function serves all sessions.
    */
   constructor(
     stream: MessageStream,
     status: "I" | "T" | "E",
     listeners: Listeners,
-    onEnd: (reason: unknown) => void,
+    end: { readonly owner: Owner; readonly onEnd: (owner: Owner, reason: unknown) => void },
   ) {
-    this.#onEnd = onEnd;
+    this.#owner = end.owner;
+    this.#onEnd = end.onEnd;
     this.#stream = stream;
     this.#status = status;
     this.#listeners = listeners;
@@ -66,7 +70,8 @@ export class Conversation {
   start(): void {
     if (this.#started || this.#stopped) return;
     this.#started = true;
-    void this.#read();
+    this.#stream.readInto(this);
+    this.#goOn();
   }
 
   /**
@@ -101,9 +106,35 @@ export class Conversation {
 
   /** Looks again whether there is room to read. */
   wake(): void {
-    const onRoom = this.#onRoom;
-    this.#onRoom = undefined;
-    onRoom?.();
+    if (!this.#waits) return;
+    this.#waits = false;
+    // Not at once: whoever makes room is in the middle of something.
+    queueMicrotask(() => this.#goOn());
+  }
+
+  /** For the stream: takes the messages that are there; returns whether more should be read. */
+  arrived(): boolean {
+    try {
+      while (!this.#stopped) {
+        const message = this.#stream.held();
+        if (message === undefined) return true;
+        const sending = this.#take(message);
+        if (sending !== undefined) {
+          void sending.then(() => this.#goOn());
+          return false;
+        }
+        this.#waits = this.#isFull();
+        if (this.#waits) return false;
+      }
+    } catch (error) {
+      void this.#finish(error);
+    }
+    return false;
+  }
+
+  /** For the stream: nothing more will come. */
+  broke(reason: Error): void {
+    void this.#finish(reason);
   }
 
   /**
@@ -114,27 +145,14 @@ export class Conversation {
   stop(error: unknown): Unread {
     this.#stopped = true;
     this.#fail(error);
-    this.wake();
     return this.#stream.take();
   }
 
-  async #read(): Promise<void> {
-    try {
-      while (!this.#stopped) {
-        const message = this.#stream.held();
-        if (message === undefined) {
-          await this.#stream.fill();
-          continue;
-        }
-        const sending = this.#take(message);
-        if (sending !== undefined) await sending;
-        while (!this.#stopped && this.#isFull()) {
-          await new Promise<void>((resolve) => this.#onRoom = resolve);
-        }
-      }
-    } catch (error) {
-      this.#end(error);
-    }
+  /** Takes what is there and reads on, if there is room. */
+  #goOn(): void {
+    if (this.#stopped) return;
+    this.#waits = this.#isFull();
+    if (!this.#waits && this.arrived()) this.#stream.readOn();
   }
 
   #isFull(): boolean {
@@ -183,6 +201,12 @@ export class Conversation {
     else this.#end(failure);
   }
 
+  /** A promise, so that a callback of the user's that throws does not throw into a socket. */
+  // deno-lint-ignore require-await
+  async #finish(error: unknown): Promise<void> {
+    this.#end(error);
+  }
+
   #end(error: unknown): void {
     // A socket that broke says less than what the server said before it did.
     const told = error instanceof ConnectionError
@@ -192,7 +216,7 @@ export class Conversation {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#fail(reason);
-    this.#onEnd(reason);
+    this.#onEnd(this.#owner, reason);
   }
 
   #fail(error: unknown): void {

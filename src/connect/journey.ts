@@ -109,8 +109,16 @@ export class Journey<Success extends Arrival> {
       this.#attempts.push({ ...place, address: textOf(address), phase, durationMs, error });
     }
     if (!("error" in result)) {
-      const address = textOf(result.route.address);
-      this.#attempts.push({ ...place, address, phase: "ready", durationMs, error: undefined });
+      // Kept as long as the session: in one piece it is smaller.
+      this.#attempts.push({
+        host: host.host,
+        port: host.port,
+        encryption,
+        address: textOf(result.route.address),
+        phase: "ready",
+        durationMs,
+        error: undefined,
+      });
       return result;
     }
     const { error } = result;

@@ -1,6 +1,7 @@
 import { ConnectionError, locate, MessageFormatError, ProtocolError } from "../errors.ts";
 import { describeBackend, describeFrontend } from "../handshake/describe.ts";
-import type { Transport } from "../transport/transport.ts";
+import { lenderOf } from "../transport/lender.ts";
+import type { Sink, Transport } from "../transport/transport.ts";
 import { type BackendMessage, decodeBackend } from "../wire/backend.ts";
 import { Deframer } from "../wire/deframer.ts";
 import { encodeFrontend, type FrontendMessage } from "../wire/frontend.ts";
@@ -15,12 +16,21 @@ export interface Unread {
   readonly reading: Promise<Uint8Array | undefined> | undefined;
 }
 
+/** Who takes the messages of a stream that is read all the time. */
+export interface MessageReader {
+  /** Octets came: there may be messages now. Returns whether more should be read; never throws. */
+  arrived(): boolean;
+  /** Nothing more will come. */
+  broke(reason: Error): void;
+}
+
 /** The messages of an open session, both ways, over its transport. */
-export class MessageStream {
+export class MessageStream implements Sink {
   readonly #transport: Transport;
   readonly #deframer = new Deframer();
   readonly #emit: ((event: ConnectEventKind) => void) | undefined;
   #reading: Promise<Uint8Array | undefined> | undefined;
+  #reader: MessageReader | undefined;
   #taken = false;
 
   /**
@@ -48,7 +58,9 @@ export class MessageStream {
     for (;;) {
       const message = this.held();
       if (message !== undefined) return message;
-      await this.fill();
+      const octets = await this.#transport.read();
+      if (octets === undefined) throw endOfStream();
+      this.#deframer.adopt(octets);
     }
   }
 
@@ -79,23 +91,32 @@ export class MessageStream {
   }
 
   /**
-   * Reads more octets. If `take()` is called meanwhile, what comes is its caller's.
+   * Whenever octets come a reader is told, from the first `readOn()` on; `next()` is of no use any more.
    *
-   * @throws {ConnectionError} `connection-lost` at the end of the stream.
+   * @param reader Is told.
    */
-  async fill(): Promise<void> {
-    this.#reading = this.#transport.read();
-    const octets = await this.#reading;
+  readInto(reader: MessageReader): void {
+    this.#reader = reader;
+    lenderOf(this.#transport)?.lend(this);
+  }
+
+  /** Reads on, after the reader wanted no more. */
+  readOn(): void {
     if (this.#taken) return;
-    this.#reading = undefined;
-    if (octets === undefined) {
-      throw new ConnectionError("connection-lost", "server closed the connection unexpectedly", {
-        phase: "ready",
-        hint:
-          "This probably means the server terminated abnormally before or while processing the request",
-      });
-    }
+    const lender = lenderOf(this.#transport);
+    if (lender !== undefined) lender.resumeLent();
+    else if (this.#reading === undefined) this.#readOnce();
+  }
+
+  /** For the transport: octets came. */
+  data(octets: Uint8Array): boolean {
     this.#deframer.adopt(octets);
+    return this.#reader?.arrived() ?? false;
+  }
+
+  /** For the transport: nothing more comes. */
+  end(error: Error | undefined): void {
+    this.#reader?.broke(error ?? endOfStream());
   }
 
   /**
@@ -118,7 +139,29 @@ export class MessageStream {
 
   /** Takes out what was read and not used; nothing is read here afterwards. */
   take(): Unread {
+    if (this.#reader !== undefined) lenderOf(this.#transport)?.takeBack();
     this.#taken = true;
     return { leftover: this.#deframer.take(), reading: this.#reading };
   }
+
+  /** Reads by a promise, where the transport lends nothing. What comes after `take()` is its caller's. */
+  #readOnce(): void {
+    this.#reading = this.#transport.read();
+    this.#reading.then((octets) => {
+      if (this.#taken) return;
+      this.#reading = undefined;
+      if (octets === undefined) this.end(undefined);
+      else if (this.data(octets)) this.#readOnce();
+    }, (error) => {
+      if (!this.#taken) this.end(error);
+    });
+  }
+}
+
+function endOfStream(): ConnectionError {
+  return new ConnectionError("connection-lost", "server closed the connection unexpectedly", {
+    phase: "ready",
+    hint:
+      "This probably means the server terminated abnormally before or while processing the request",
+  });
 }

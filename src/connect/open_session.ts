@@ -1,6 +1,6 @@
 import { type Circumstances, establish, type Established } from "./establish.ts";
 import { Journey } from "./journey.ts";
-import { ConnectReport, type Savings } from "./report.ts";
+import { ConnectReport, type Savings, savings } from "./report.ts";
 import { Session } from "./session.ts";
 
 /**
@@ -35,12 +35,5 @@ function announce({ emit }: Circumstances, { transport }: Established): void {
 }
 
 function savingsOf({ start, keysReused }: Established): Savings {
-  const earlySasl = start.early.sasl;
-  const earlyQuery = start.early.query === "sent";
-  return {
-    earlySasl,
-    earlyQuery,
-    keysReused,
-    roundTrips: Number(earlySasl) + Number(earlyQuery),
-  };
+  return savings(start.early.sasl, start.early.query === "sent", keysReused);
 }

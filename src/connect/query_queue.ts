@@ -9,7 +9,7 @@ const QUERY_CANCELED = "57014";
 
 /** What a queue needs of its session. */
 export interface QueueSurroundings {
-  readonly conversation: Conversation;
+  readonly conversation: Pick<Conversation<unknown>, "run">;
   /** Throws if the session takes no query any more. */
   assertOpen(): void;
   /** Brings a CancelRequest to the server, and returns when it has been heard. */

@@ -13,12 +13,19 @@ export interface Savings {
   readonly roundTrips: number;
 }
 
-const NOTHING_SAVED: Savings = {
-  earlySasl: false,
-  earlyQuery: false,
-  keysReused: false,
-  roundTrips: 0,
-};
+/** One object for all sessions that were spared the same, by which of three things that is. */
+const SAVINGS: Savings[] = [];
+
+/** What a connection was spared. */
+export function savings(earlySasl: boolean, earlyQuery: boolean, keysReused: boolean): Savings {
+  const which = Number(earlySasl) + 2 * Number(earlyQuery) + 4 * Number(keysReused);
+  return SAVINGS[which] ??= Object.freeze({
+    earlySasl,
+    earlyQuery,
+    keysReused,
+    roundTrips: Number(earlySasl) + Number(earlyQuery),
+  });
+}
 
 /** How a connection came about. Printed, it reads like libpq's message of several lines. */
 export class ConnectReport {
@@ -39,9 +46,10 @@ export class ConnectReport {
   constructor(
     attempts: readonly AttemptReport[],
     durationMs: number,
-    saved: Savings = NOTHING_SAVED,
+    saved: Savings = savings(false, false, false),
   ) {
-    this.attempts = attempts;
+    // A list that was filled one by one has room for more.
+    this.attempts = attempts.slice();
     this.durationMs = durationMs;
     this.saved = saved;
   }

@@ -1,7 +1,7 @@
 import type { Admission } from "../auth/gate.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
 import { ConnectionError, PgHandshakeError, UsageError } from "../errors.ts";
-import type { SessionStart } from "../handshake/client_state.ts";
+import type { CancelKey } from "../handshake/cancel_key.ts";
 import { versionText } from "../handshake/describe.ts";
 import { readServerVersion, type ServerVersion } from "../handshake/server_version.ts";
 import type { Endpoint, Transport } from "../transport/transport.ts";
@@ -18,6 +18,7 @@ import type { ConnectOptions, Notification, ParameterChange } from "./options.ts
 import { QueryQueue } from "./query_queue.ts";
 import type { ConnectReport } from "./report.ts";
 import { RowStream } from "./row_stream.ts";
+import { SessionParameters } from "./session_parameters.ts";
 import { Collector, type QueryResult } from "./simple_query.ts";
 import { quoteChannel, Subscription } from "./subscription.ts";
 import { soon } from "./soon.ts";
@@ -33,10 +34,19 @@ export interface QueryOptions {
 
 type State =
   | { readonly at: "open" }
+  /** Terminate is on its way. */
+  | { readonly at: "closing" }
   | { readonly at: "closed" }
   | { readonly at: "detached" }
   /** It ended by itself. `told`: a query or its caller has had the reason. */
   | { readonly at: "ended"; readonly reason: unknown; readonly told: boolean };
+
+const OPEN: State = { at: "open" };
+const CLOSING: State = { at: "closing" };
+const CLOSED: State = { at: "closed" };
+const DETACHED: State = { at: "detached" };
+
+type Closed = PgHandshakeError | undefined;
 
 /**
  * An open PostgreSQL session. Made by `connect()`; one owner at a time. It reads all the time: what the server says of
@@ -44,29 +54,28 @@ type State =
  */
 export class Session implements AsyncDisposable {
   readonly #transport: Transport;
-  readonly #start: SessionStart;
+  readonly #cancelKey: CancelKey | undefined;
+  readonly #protocolVersion: number;
+  readonly #channel: ChannelFacts;
+  readonly #authentication: Admission;
   readonly #route: Route;
   readonly #options: ConnectOptions;
   readonly #emit: Circumstances["emit"];
   readonly #connectTimeoutMs: number | undefined;
-  readonly #parameters: Map<string, string>;
+  readonly #parameters: SessionParameters;
   readonly #announcements: Announcements;
-  readonly #conversation: Conversation;
+  readonly #conversation: Conversation<Session>;
   /** Made with the first query. */
   #queries: QueryQueue | undefined;
   /** How many subscriptions each channel has; made with the first. */
   #listening: Map<string, number> | undefined;
-  #state: State = { at: "open" };
-  #onClosed: (reason: PgHandshakeError | undefined) => void = () => {};
+  #state: State = OPEN;
+  /** Made when somebody asks for it. */
+  #closed: Promise<Closed> | undefined;
+  #onClosed: ((reason: Closed) => void) | undefined;
 
   /** How the connection came about. */
   readonly report: ConnectReport;
-
-  /**
-   * Settles when the session is over, and never rejects: with why it ended by itself (a server that shut down says so
-   * with SQLSTATE 57P01), or undefined if `close()` or `detach()` ended it.
-   */
-  readonly closed: Promise<PgHandshakeError | undefined>;
 
   /**
    * The results of the option `firstQuery`, as `query()` gives them; undefined if there was none. They come after the
@@ -85,27 +94,23 @@ export class Session implements AsyncDisposable {
     const { transport, start } = established;
     const { options, emit } = circumstances;
     this.#transport = transport;
-    this.#start = start;
     this.#route = established.route;
-    // Not the circumstances themselves: an open session has no use for the rest of them.
+    // Not the start-up and the circumstances themselves: an open session has no use for the rest of them.
+    this.#cancelKey = start.cancelKey;
+    this.#protocolVersion = start.protocolVersion;
+    this.#channel = start.channel;
+    this.#authentication = start.authentication;
     this.#options = options;
     this.#emit = emit;
     this.#connectTimeoutMs = circumstances.settings.connectTimeoutMs;
     this.report = circumstances.report;
-    this.closed = new Promise((resolve) => this.#onClosed = resolve);
-    // The start-up has no further use for it.
-    this.#parameters = start.parameters as Map<string, string>;
-    this.#announcements = new Announcements(
-      this.#parameters,
-      options,
-      () => this.#conversation.wake(),
-    );
-    const stream = new MessageStream(transport, start.leftover, emit);
-    this.#conversation = new Conversation(
-      stream,
+    this.#parameters = new SessionParameters(start.parameters);
+    this.#announcements = new Announcements(this.#parameters, options);
+    this.#conversation = new Conversation<Session>(
+      new MessageStream(transport, start.leftover, emit),
       start.transactionStatus,
       this.#announcements,
-      (reason) => this.#onEnd(reason),
+      { owner: this, onEnd: Session.#onEnd },
     );
     const text = firstQueryText(options.firstQuery);
     this.firstResult = text === undefined
@@ -117,9 +122,21 @@ export class Session implements AsyncDisposable {
     soon(() => this.#conversation.start());
   }
 
+  /**
+   * Settles when the session is over, and never rejects: with why it ended by itself (a server that shut down says so
+   * with SQLSTATE 57P01), or undefined if `close()` or `detach()` ended it.
+   */
+  get closed(): Promise<PgHandshakeError | undefined> {
+    return this.#closed ??= new Promise((resolve) => {
+      const state = this.#state;
+      if (state.at === "open" || state.at === "closing") this.#onClosed = resolve;
+      else resolve(state.at === "ended" ? endOf(state.reason) : undefined);
+    });
+  }
+
   /** The last reported value of every run-time parameter the server reports. */
   get parameters(): ReadonlyMap<string, string> {
-    return this.#parameters;
+    return this.#parameters.own();
   }
 
   /** The server's version; `number` compares. */
@@ -129,22 +146,22 @@ export class Session implements AsyncDisposable {
 
   /** The process ID of the server process, as in pg_stat_activity; undefined if the server sent none. */
   get processId(): number | undefined {
-    return this.#start.cancelKey?.processId;
+    return this.#cancelKey?.processId;
   }
 
   /** The protocol version in force: "3.0" or "3.2". */
   get protocolVersion(): string {
-    return versionText(this.#start.protocolVersion);
+    return versionText(this.#protocolVersion);
   }
 
   /** The channel the session runs over, and how far it was verified. */
   get channel(): ChannelFacts {
-    return this.#start.channel;
+    return this.#channel;
   }
 
   /** How we authenticated, and whether that was bound to the channel. */
   get authentication(): Admission {
-    return this.#start.authentication;
+    return this.#authentication;
   }
 
   /** Where the session is connected to. */
@@ -191,7 +208,7 @@ export class Session implements AsyncDisposable {
       run: (sink, signal, isFull) => this.#queue.run(text, sink, { signal, isFull }),
       wake: () => this.#conversation.wake(),
       signal: options.signal,
-      cancellable: this.#start.cancelKey !== undefined,
+      cancellable: this.#cancelKey !== undefined,
     });
   }
 
@@ -229,19 +246,19 @@ export class Session implements AsyncDisposable {
   /** Notifications of every channel the session listens to, from now on. */
   notifications(): EventStream<Notification> {
     this.#assertOpen("listen");
-    return this.#announcements.notifications();
+    return this.#announcements.notifications(() => this.#conversation.wake());
   }
 
   /** Notices of the server, from now on. */
   notices(): EventStream<NoticeFields> {
     this.#assertOpen("listen");
-    return this.#announcements.notices();
+    return this.#announcements.notices(() => this.#conversation.wake());
   }
 
   /** Run-time parameters as the server reports them, from now on; `parameters` has their last values. */
   parameterChanges(): EventStream<ParameterChange> {
     this.#assertOpen("listen");
-    return this.#announcements.parameterChanges();
+    return this.#announcements.parameterChanges(() => this.#conversation.wake());
   }
 
   /**
@@ -253,7 +270,7 @@ export class Session implements AsyncDisposable {
    * @throws {ConnectionError} If the way there fails; `timeout` after `connect_timeout`, else ten seconds.
    */
   async cancel(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    const key = this.#start.cancelKey;
+    const key = this.#cancelKey;
     if (key === undefined) {
       throw new UsageError("Cannot cancel: the server sent no BackendKeyData", { phase: "cancel" });
     }
@@ -281,7 +298,7 @@ export class Session implements AsyncDisposable {
   /** Sends Terminate and releases the socket. A query still running is lost. May be called again. */
   async close(): Promise<void> {
     if (this.#state.at !== "open") return;
-    this.#state = { at: "closed" };
+    this.#state = CLOSING;
     try {
       // Behind a running query Terminate would not be read before the query ends, and may not even be written.
       if (this.#pending === 0) await this.#conversation.terminate();
@@ -291,7 +308,8 @@ export class Session implements AsyncDisposable {
     } finally {
       this.#release(this.#pending === 0 ? undefined : closedWhileRunning());
       this.#announcements.end();
-      this.#onClosed(undefined);
+      this.#state = CLOSED;
+      this.#onClosed?.(undefined);
     }
   }
 
@@ -310,15 +328,15 @@ export class Session implements AsyncDisposable {
     if (this.#pending > 0) {
       throw new UsageError("Cannot detach the session: a query is running", { phase: "ready" });
     }
-    this.#state = { at: "detached" };
+    this.#state = DETACHED;
     const unread = this.#conversation.stop(undefined);
     this.#announcements.end();
-    this.#onClosed(undefined);
+    this.#onClosed?.(undefined);
     return new DetachedSession(this.#transport, {
-      parameters: new Map(this.#parameters),
+      parameters: new Map(this.#parameters.own()),
       serverVersion: this.serverVersion,
       processId: this.processId,
-      cancelKey: this.#start.cancelKey,
+      cancelKey: this.#cancelKey,
       protocolVersion: this.protocolVersion,
       channel: this.channel,
       authentication: this.authentication,
@@ -352,9 +370,9 @@ export class Session implements AsyncDisposable {
     this.#transport.close();
   }
 
-  /** The conversation ended by itself. */
-  #onEnd(reason: unknown): void {
-    if (this.#state.at === "open") this.#ended(reason, this.#pending > 0);
+  /** A conversation ended by itself. */
+  static #onEnd(session: Session, reason: unknown): void {
+    if (session.#state.at === "open") session.#ended(reason, session.#pending > 0);
   }
 
   /** A query cannot be stopped otherwise. */
@@ -367,10 +385,9 @@ export class Session implements AsyncDisposable {
   #ended(reason: unknown, told: boolean): void {
     this.#state = { at: "ended", reason, told };
     this.#transport.close();
-    const known = reason instanceof PgHandshakeError ? reason : undefined;
     this.#announcements.end(reason);
-    this.#onClosed(known ?? callbackFailed(reason));
-    this.#options.onClose?.(known ?? callbackFailed(reason));
+    this.#onClosed?.(endOf(reason));
+    this.#options.onClose?.(endOf(reason));
   }
 
   async #leave(subscription: Subscription, quoted: string): Promise<void> {
@@ -393,6 +410,7 @@ export class Session implements AsyncDisposable {
     switch (state.at) {
       case "open":
         return;
+      case "closing":
       case "closed":
         throw notOpen(call, "it is closed");
       case "detached":
@@ -423,7 +441,10 @@ function closedWhileRunning(): ConnectionError {
   });
 }
 
-/** A callback of the caller threw, which ends the session, as its state can no longer be told to anybody. */
-function callbackFailed(cause: unknown): UsageError {
-  return new UsageError("the session was closed: a callback threw", { phase: "ready", cause });
+/** Why a session ended, as its owner is told. Otherwise than by an error of ours it ends if a callback of the caller's throws, as its state can no longer be told to anybody. */
+function endOf(reason: unknown): PgHandshakeError {
+  return reason instanceof PgHandshakeError ? reason : new UsageError(
+    "the session was closed: a callback threw",
+    { phase: "ready", cause: reason },
+  );
 }

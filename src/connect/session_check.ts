@@ -62,7 +62,7 @@ async function settle(
     const end = await runQuery(
       stream,
       encodeQuery(verdict.query),
-      (message) => takeAsynchronous(message, parameters, context.options),
+      (message) => takeAsynchronous(message, { own: () => parameters }, context.options),
     );
     transactionStatus = end.status;
     verdict = verdict.judge(oneValue(end));

@@ -80,7 +80,8 @@ export function endpointOf(address: Address, remoteAddress: string | undefined):
   }
   return {
     kind: "tcp",
-    remoteAddress,
+    // Nearly always the same text, which is there already.
+    remoteAddress: remoteAddress === address.host ? address.host : remoteAddress,
     remotePort: address.port,
     path: undefined,
     local: remoteAddress !== undefined && isLoopback(remoteAddress),

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { ConnectionOptions, TLSSocket } from "node:tls";
 import type { TlsFacts } from "../auth/channel.ts";
+import type { Flow } from "./inbox.ts";
 import { contextOf } from "./node_context.ts";
 import { tlsVersion } from "./requests.ts";
 import type { TlsRequest } from "./transport.ts";
@@ -42,14 +43,18 @@ export async function nodeTlsOptions(
   const { serverName, alpn } = request;
   const options: ConnectionOptions = {
     rejectUnauthorized: request.verify !== "none",
-    // Names are compared by the gate, by libpq's rules.
-    checkServerIdentity: () => undefined,
+    checkServerIdentity: anyName,
   };
   if (serverName !== undefined) options.servername = serverName;
   // Node and Deno send no SNI if nothing is given, Bun if this is empty; Deno takes it for a name.
   else if (!("Deno" in globalThis)) options.servername = "";
   if (alpn.length > 0) options.ALPNProtocols = [...alpn];
   return { ...options, ...await contextOf(request, tls) };
+}
+
+/** Names are compared by the gate, by libpq's rules. */
+function anyName(): undefined {
+  return undefined;
 }
 
 /** The facts of a connection whose handshake stands. */
@@ -81,4 +86,18 @@ export function wireOf(socket: Socket): Wire | undefined {
   return handle?.readStop === undefined || handle.readStart === undefined
     ? undefined
     : handle as Wire;
+}
+
+/** A TLS socket that is paused together with what reads for it. */
+export function stoppable(secure: TLSSocket, wire: Wire): Flow {
+  return {
+    pause(): void {
+      secure.pause();
+      wire.readStop();
+    },
+    resume(): void {
+      wire.readStart();
+      secure.resume();
+    },
+  };
 }

@@ -13,8 +13,10 @@ import {
   unreadOctetsFailure,
 } from "./failures.ts";
 import { Inbox } from "./inbox.ts";
-import { factsOf, loadTls, nodeTlsOptions, type Wire, wireOf } from "./node_tls.ts";
-import { Pending } from "./pending.ts";
+import type { Lender } from "./lender.ts";
+import { type Hearer, listen, polled, tune } from "./node_socket.ts";
+import { factsOf, loadTls, nodeTlsOptions, stoppable, wireOf } from "./node_tls.ts";
+import { type Failure, madeOnce, Pending } from "./pending.ts";
 import { checkTlsRequest } from "./requests.ts";
 import type {
   Abilities,
@@ -36,31 +38,16 @@ const ON_NODE = !ON_DENO && !("Bun" in globalThis);
  */
 const SHARED: Uint8Array | undefined = ON_NODE ? new Uint8Array(65_536) : undefined;
 
-/** The part of newer Nodes that the type package of this project may not know yet. */
-interface FullKeepAlive {
-  setKeepAlive(enable: boolean, delayMs?: number, intervalMs?: number, count?: number): unknown;
-}
-
 /** A `node:net` socket, later the `node:tls` socket over it. */
-export class NodeTransport implements Transport {
+export class NodeTransport implements Transport, Lender, Hearer {
   readonly #address: Address;
   readonly #abilities: Abilities;
   readonly #pending = new Pending();
-  readonly #inbox = new Inbox({
-    pause: () => {
-      this.#socket?.pause();
-      this.#wire?.readStop();
-    },
-    resume: () => {
-      this.#wire?.readStart();
-      this.#socket?.resume();
-    },
-  });
-  #endpoint: Endpoint;
+  readonly #inbox = new Inbox();
+  #endpoint: Endpoint | undefined;
   #socket: Socket | undefined;
   #state: "dialing" | "plain" | "handshake" | "tls" | "closed" = "dialing";
   #writeClosed = false;
-  #wire: Wire | undefined;
 
   /**
    * @param address Where to dial.
@@ -69,59 +56,36 @@ export class NodeTransport implements Transport {
   constructor(address: Address, abilities: Abilities) {
     this.#address = address;
     this.#abilities = abilities;
-    this.#endpoint = endpointOf(address, undefined);
   }
 
   get endpoint(): Endpoint {
-    return this.#endpoint;
+    return this.#endpoint ??= endpointOf(this.#address, undefined);
   }
 
   /** Opens the socket; the signal cuts it short. */
   connect(signal: AbortSignal | undefined, options: SocketOptions | undefined): Promise<void> {
-    const address = this.#address;
+    if (signal === undefined) return this.#open(options);
     const onAbort = (): void => {
-      this.#break(abortedFailure(address, "dial", signal?.reason));
+      this.#break(abortedFailure(this.#address, "dial", signal.reason));
     };
-    return this.#pending.run<void>((done) => {
-      signal?.addEventListener("abort", onAbort, { once: true });
-      let socket: Socket;
-      try {
-        socket = connectSocket(this.#dialOptions());
-      } catch (error) {
-        // Deno throws here when a permission for a Unix socket is missing.
-        this.#break(dialFailure(address, error));
-        return;
-      }
-      this.#socket = socket;
-      this.#listen(socket);
-      socket.once("connect", () => {
-        if (this.#state !== "dialing") return;
-        this.#state = "plain";
-        if (address.kind === "tcp") tune(socket, options);
-        this.#endpoint = endpointOf(address, socket.remoteAddress);
-        done();
-      });
-    }).finally(() => signal?.removeEventListener("abort", onAbort));
+    signal.addEventListener("abort", onAbort, { once: true });
+    return this.#open(options).finally(() => signal.removeEventListener("abort", onAbort));
   }
 
   read(): Promise<Uint8Array | undefined> {
     return this.#inbox.read();
   }
 
-  async write(octets: Uint8Array): Promise<void> {
+  write(octets: Uint8Array): Promise<void> {
     if (this.#writeClosed && this.#state !== "closed") {
-      throw new UsageError("Cannot write: this side is closed");
+      return Promise.reject(new UsageError("Cannot write: this side is closed"));
     }
     // Node ends a socket whose write fails without reading what the kernel still holds: the server's last word. On a
     // Unix socket already the first write to a closed peer fails, so the loop is let read first. That somebody waits for
     // octets does not help: what came while this thread was busy has not been polled for.
-    if (this.#address.kind === "unix" && ON_NODE) await polled();
-    await this.#pending.run((done, fail) => {
-      this.#socket?.write(octets, (error) => {
-        if (error) fail(lostFailure(this.#address, error));
-        else done(undefined);
-      });
-    });
+    return this.#address.kind === "unix" && ON_NODE
+      ? polled().then(() => this.#write(octets))
+      : this.#write(octets);
   }
 
   closeWrite(): Promise<void> {
@@ -150,7 +114,7 @@ export class NodeTransport implements Transport {
     if (this.#inbox.over || plain === undefined) throw this.#break(earlyEndFailure(address));
     return await this.#pending.run((done, fail) => {
       this.#state = "handshake";
-      if (ON_DENO) this.#wire = wireOf(plain);
+      const wire = ON_DENO ? wireOf(plain) : undefined;
       let secure: TLSSocket;
       try {
         secure = tls.connect({ ...options, socket: plain });
@@ -161,18 +125,19 @@ export class NodeTransport implements Transport {
         );
       }
       this.#socket = secure;
+      this.#inbox.source = wire === undefined ? secure : stoppable(secure, wire);
       secure.once("secureConnect", () => {
         if (this.#state !== "handshake") return;
         this.#state = "tls";
         done(factsOf(secure, request));
       });
-      this.#listen(secure);
+      listen(secure, this, { toData: true });
     });
   }
 
   close(): void {
-    const aborted = abortedFailure(this.#address, "transport");
-    this.#break(aborted);
+    const aborted = madeOnce(() => abortedFailure(this.#address, "transport"));
+    this.#end(aborted);
     this.#inbox.abort(aborted);
   }
 
@@ -190,12 +155,48 @@ export class NodeTransport implements Transport {
     };
   }
 
+  lend(sink: Sink): void {
+    this.#inbox.lend(sink);
+  }
+
+  resumeLent(): void {
+    this.#inbox.resume();
+  }
+
+  takeBack(): void {
+    this.#inbox.takeBack();
+  }
+
   unref(): void {
     this.#socket?.unref();
   }
 
   ref(): void {
     this.#socket?.ref();
+  }
+
+  #open(options: SocketOptions | undefined): Promise<void> {
+    return this.#pending.run((done) => {
+      let socket: Socket;
+      try {
+        socket = connectSocket(this.#dialOptions());
+      } catch (error) {
+        // Deno throws here when a permission for a Unix socket is missing.
+        this.#break(dialFailure(this.#address, error));
+        return;
+      }
+      this.#socket = socket;
+      this.#inbox.source = socket;
+      // Where the plain socket reads into a buffer of ours, there is no event for octets.
+      listen(socket, this, { toData: SHARED === undefined });
+      socket.once("connect", () => {
+        if (this.#state !== "dialing") return;
+        this.#state = "plain";
+        if (this.#address.kind === "tcp") tune(socket, options);
+        this.#endpoint = endpointOf(this.#address, socket.remoteAddress);
+        done();
+      });
+    });
   }
 
   #dialOptions(): NetConnectOpts {
@@ -211,13 +212,26 @@ export class NodeTransport implements Transport {
     return { ...where, allowHalfOpen: true, onread: { buffer: SHARED, callback } };
   }
 
+  #write(octets: Uint8Array): Promise<void> {
+    return this.#pending.run((done, fail) => {
+      this.#socket?.write(octets, (error) => {
+        if (error) fail(lostFailure(this.#address, error));
+        else done();
+      });
+    });
+  }
+
   /** Ends everything with an error and releases the socket. */
   #break(error: Error): Error {
-    this.#state = "closed";
-    this.#pending.end(error);
-    this.#inbox.end(error);
-    this.#socket?.destroy();
+    this.#end(error);
     return error;
+  }
+
+  #end(failure: Failure): void {
+    this.#state = "closed";
+    this.#pending.end(failure);
+    this.#inbox.end(failure);
+    this.#socket?.destroy();
   }
 
   /** Refuses to start TLS while something else is going on. */
@@ -229,41 +243,36 @@ export class NodeTransport implements Transport {
     if (this.#inbox.reading) throw new UsageError("Cannot start TLS: a read is still pending");
   }
 
-  /** Hears a socket; what it says once another has taken its place reaches nobody. */
-  #listen(socket: Socket): void {
-    const isCurrent = (): boolean => socket === this.#socket && this.#state !== "closed";
-    // Where the plain socket reads into a buffer of ours, this event does not occur.
-    if (SHARED === undefined || this.#state !== "dialing") {
-      socket.on("data", (chunk: Uint8Array) => {
-        // A plain Uint8Array: slice() of a Buffer would not copy.
-        if (isCurrent()) {
-          this.#inbox.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-        }
-      });
+  isHeard(socket: Socket): boolean {
+    return socket === this.#socket && this.#state !== "closed";
+  }
+
+  onData(chunk: Uint8Array): void {
+    // A plain Uint8Array: slice() of a Buffer would not copy.
+    this.#inbox.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+  }
+
+  onEnd(): void {
+    if (this.#state === "handshake") this.#break(earlyEndFailure(this.#address));
+    else this.#inbox.end();
+  }
+
+  onError(error: Error): void {
+    this.#break(this.#failureOf(error));
+  }
+
+  onClose(): void {
+    switch (this.#state) {
+      case "dialing":
+        this.#break(dialFailure(this.#address, { code: "ECONNABORTED" }));
+        break;
+      case "handshake":
+        this.#break(earlyEndFailure(this.#address));
+        break;
+      default:
+        this.#inbox.end();
+        this.#break(lostFailure(this.#address, { code: "EPIPE" }));
     }
-    socket.on("end", () => {
-      if (!isCurrent()) return;
-      if (this.#state === "handshake") this.#break(earlyEndFailure(this.#address));
-      else this.#inbox.end();
-    });
-    // Never removed: Node reports errors also after destroy(), and an unheard one ends the process.
-    socket.on("error", (error) => {
-      if (isCurrent()) this.#break(this.#failureOf(error));
-    });
-    socket.on("close", () => {
-      if (!isCurrent()) return;
-      switch (this.#state) {
-        case "dialing":
-          this.#break(dialFailure(this.#address, { code: "ECONNABORTED" }));
-          break;
-        case "handshake":
-          this.#break(earlyEndFailure(this.#address));
-          break;
-        default:
-          this.#inbox.end();
-          this.#break(lostFailure(this.#address, { code: "EPIPE" }));
-      }
-    });
   }
 
   #failureOf(error: Error): Error {
@@ -276,23 +285,4 @@ export class NodeTransport implements Transport {
         return lostFailure(this.#address, error);
     }
   }
-}
-
-function tune(socket: Socket & FullKeepAlive, options: SocketOptions | undefined): void {
-  // Without it a message written in two parts waits 40 ms for a delayed acknowledgement.
-  socket.setNoDelay(true);
-  const keepAlive = options?.keepAlive;
-  if (keepAlive === undefined) return;
-  const { idleS, intervalS, count } = keepAlive;
-  if (intervalS === undefined && count === undefined) {
-    socket.setKeepAlive(true, idleS === undefined ? 0 : idleS * 1000);
-  } else {
-    const interval = intervalS === undefined ? undefined : intervalS * 1000;
-    socket.setKeepAlive(true, (idleS ?? 0) * 1000, interval, count);
-  }
-}
-
-/** Two turns: the check phase of this one comes before the next poll. */
-async function polled(): Promise<void> {
-  for (let turn = 0; turn < 2; turn++) await new Promise((done) => setImmediate(done));
 }

@@ -33,6 +33,9 @@ const MIN_ADOPTED = 1024;
 /** Blocks read to their end are dropped from the list once there are so many. */
 const MAX_SPENT_BLOCKS = 32;
 
+/** The list of a deframer that holds nothing; never written to. */
+const NONE: Uint8Array[] = [];
+
 /**
  * Cuts a stream into messages, wherever its pieces were cut.
  *
@@ -41,7 +44,7 @@ const MAX_SPENT_BLOCKS = 32;
  */
 export class Deframer {
   /** Blocks of octets; all are written to their end but the last. Written octets never change. */
-  #blocks: Uint8Array[] = [];
+  #blocks: Uint8Array[] = NONE;
   /** The block to read from, and where in it. */
   #head = 0;
   #at = 0;
@@ -72,7 +75,7 @@ export class Deframer {
     this.#cutTail();
     // Not a Buffer of Node, whose slice() does not copy.
     const { buffer, byteOffset } = octets;
-    this.#blocks.push(new Uint8Array(buffer, byteOffset, length));
+    this.#append(new Uint8Array(buffer, byteOffset, length));
     this.#tailEnd = length;
     this.#held += length;
   }
@@ -90,7 +93,7 @@ export class Deframer {
       // As much room again as is held: the number of blocks stays small, and at most half is spare.
       const block = new Uint8Array(Math.max(length, Math.min(this.#held, MAX_SPARE_BLOCK)));
       block.set(octets);
-      this.#blocks.push(block);
+      this.#append(block);
       this.#tailEnd = length;
     }
     this.#held += length;
@@ -275,6 +278,11 @@ export class Deframer {
     return undefined;
   }
 
+  #append(block: Uint8Array): void {
+    if (this.#blocks === NONE) this.#blocks = [block];
+    else this.#blocks.push(block);
+  }
+
   /** Ends the last block where it is written, so that another can follow. */
   #cutTail(): void {
     const last = this.#blocks.length - 1;
@@ -340,7 +348,7 @@ export class Deframer {
   #skip(length: number): void {
     this.#held -= length;
     if (this.#held === 0) {
-      this.#blocks = [];
+      this.#blocks = NONE;
       this.#head = 0;
       this.#at = 0;
       this.#tailEnd = 0;

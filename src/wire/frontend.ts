@@ -62,6 +62,10 @@ export function encodeFrontend(message: FrontendMessage): Uint8Array {
     case "CancelRequest":
     case "UnknownStartupPacket":
       return encodeStartupPacket(message);
+    case "Terminate":
+    case "CopyDone":
+      // No body: the names are those of the type octets.
+      return Uint8Array.of(FRONTEND[message.type], 0, 0, 0, 4);
   }
   const out = new ByteWriter();
   switch (message.type) {
@@ -93,9 +97,6 @@ export function encodeFrontend(message: FrontendMessage): Uint8Array {
       out.begin(FRONTEND.CopyFail);
       encodeCopyFail(message, out);
       break;
-    default:
-      // Messages without a body: their names are those of their type octets.
-      out.begin(FRONTEND[message.type]);
   }
   out.end();
   return out.finish();

@@ -4,7 +4,8 @@ import process from "node:process";
 import type { Adapter, Address } from "../../src/transport/transport.ts";
 import { type Case, type Lab, runCase, SocketPeer } from "./lab.ts";
 import { readExactly } from "./octets.ts";
-import { streamCases } from "./stream_cases.ts";
+import { lendCases } from "./lend_cases.ts";
+import { type Open, streamCases } from "./stream_cases.ts";
 import { startTlsServer } from "./tls_server.ts";
 import { TlsBench } from "./tls_bench.ts";
 import { tlsCases } from "./tls_cases.ts";
@@ -20,11 +21,13 @@ export function contractTests(
 ): void {
   const all: Case[] = [];
   if (parts.includes("stream")) {
-    all.push(...streamCases((lab) => openPlain(adapter, lab)));
+    const open: Open = (lab) => openPlain(adapter, lab);
+    all.push(...streamCases(open), ...lendCases(open));
   }
   if (parts.includes("dial")) all.push(...dialCases(adapter));
   if (parts.includes("tls")) {
-    for (const one of streamCases((lab) => openTls(adapter, lab))) {
+    const open: Open = (lab) => openTls(adapter, lab);
+    for (const one of [...streamCases(open), ...lendCases(open)]) {
       all.push({ title: `over TLS: ${one.title}`, run: one.run });
     }
     all.push(...tlsCases(adapter));

@@ -2,7 +2,7 @@ import "../support/guard.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Inbox } from "../../src/transport/inbox.ts";
-import { Pending } from "../../src/transport/pending.ts";
+import { madeOnce, Pending } from "../../src/transport/pending.ts";
 
 function recorded(maxHeldOctets: number): { inbox: Inbox; flow: string[] } {
   const flow: string[] = [];
@@ -136,3 +136,54 @@ test("Inbox tells a sink of an error once, and nothing after abort()", async () 
     assert.deepEqual(heard, aborted ? [] : [error]);
   }
 });
+
+test("Inbox lends to a sink until it is taken back, also by the sink itself", async () => {
+  const { inbox } = recorded(4);
+  const seen: number[] = [];
+  const sink = {
+    data: ([octet = 0]: Uint8Array): boolean => {
+      seen.push(octet);
+      if (octet === 2) inbox.takeBack();
+      return true;
+    },
+    end: () => assert.fail("the end is for whoever reads"),
+  };
+  inbox.lend(sink);
+  inbox.push(Uint8Array.of(1));
+  assert.deepEqual(seen, [], "nothing comes before resume()");
+  inbox.resume();
+  for (const octet of [2, 3]) inbox.push(Uint8Array.of(octet));
+  assert.equal(inbox.reading, false);
+  inbox.end();
+  inbox.resume();
+  assert.deepEqual(seen, [1, 2]);
+  assert.deepEqual(await inbox.read(), Uint8Array.of(3));
+  assert.equal(await inbox.read(), undefined);
+});
+
+test("what ends a transport is made when somebody gets it, and is the same for everybody", async () => {
+  let made = 0;
+  const failure = madeOnce(() => new Error(`made ${++made} times`));
+  const pending = new Pending();
+  const { inbox } = recorded(4);
+  await pending.run<void>((done) => done());
+  pending.end(failure);
+  inbox.end(failure);
+  inbox.abort(failure);
+  assert.equal(made, 0);
+  assert.equal(pending.ended, true);
+  const seen = [await rejected(inbox.read()), await rejected(pending.run(() => {}))];
+  assert.deepEqual([new Set([...seen, pending.failure]).size, made], [1, 1]);
+});
+
+test("Pending rejects all that are unfinished at once", async () => {
+  const pending = new Pending();
+  const runs = [1, 2, 3].map(() => pending.run<void>(() => {}));
+  const error = new Error("over");
+  pending.end(error);
+  for (const run of runs) assert.equal(await rejected(run), error);
+});
+
+function rejected(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(() => assert.fail("it was kept"), (error: unknown) => error);
+}
