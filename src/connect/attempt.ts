@@ -237,6 +237,7 @@ export class Attempt {
       channel: { kind: "plain", local: transport.endpoint.local },
       clientNonce: freshNonce,
       traced: emit !== undefined,
+      parametersUnheard: options.onParameter === undefined,
       expected,
       // A server that may turn out to be the wrong kind gets it after that is known.
       firstQuery: this.#target.wants === "any" ? earlyQueryOf(options.firstQuery) : undefined,

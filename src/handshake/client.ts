@@ -315,7 +315,7 @@ export class ClientHandshake implements Machine<SessionStart> {
 
   #onPrepare(state: PrepareState, message: BackendMessage): Next<SessionStart> | undefined {
     if (message.type !== "ReadyForQuery") {
-      this.#state = prepare(state, message, this.#outbox);
+      this.#state = prepare(state, message, this.#means);
       return undefined;
     }
     this.#state = { at: "finished" };

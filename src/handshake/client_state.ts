@@ -38,6 +38,11 @@ export interface ClientConfig {
   /** Whether messages are reported by name. */
   readonly traced: boolean;
   /**
+   * Whether events of the type `parameter` are left out, some fifteen a session: `finish` has the last value of every
+   * parameter. They are reported unless this is true.
+   */
+  readonly parametersUnheard?: boolean | undefined;
+  /**
    * What this server asked for last time; its answer then leaves together with StartupMessage. If it proves wrong the
    * machine fails with a {@link WrongGuess}. undefined guesses nothing.
    */

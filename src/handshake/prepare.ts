@@ -2,9 +2,9 @@ import { MessageFormatError, type Phase, ProtocolError } from "../errors.ts";
 import type { BackendMessage } from "../wire/backend.ts";
 import type { ParameterStatus } from "../wire/parameters.ts";
 import { PROTOCOL_3_0 } from "../wire/codes.ts";
+import type { AuthenticationMeans } from "./authentication.ts";
 import { CancelKey } from "./cancel_key.ts";
 import type { PrepareState } from "./client_state.ts";
-import type { Outbox } from "./outbox.ts";
 import { outOfPlace } from "./refusals.ts";
 
 /**
@@ -17,13 +17,15 @@ import { outOfPlace } from "./refusals.ts";
 export function prepare(
   state: PrepareState,
   message: BackendMessage,
-  outbox: Outbox,
+  { outbox, config }: Pick<AuthenticationMeans, "outbox" | "config">,
 ): PrepareState {
   switch (message.type) {
     case "ParameterStatus":
       // The map is this state's own until ReadyForQuery, so it grows in place.
       keepParameter(state.parameters as Map<string, string>, message, "prepare");
-      outbox.report({ type: "parameter", name: message.name, value: message.value });
+      if (config.parametersUnheard !== true) {
+        outbox.report({ type: "parameter", name: message.name, value: message.value });
+      }
       return state;
     case "BackendKeyData":
       if (state.cancelKey !== undefined) throw outOfPlace(message, state);

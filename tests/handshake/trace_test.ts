@@ -201,3 +201,18 @@ test("every flight of the vectors is whole messages", () => {
     assert.equal(at, whole.length, name);
   }
 });
+
+test("parameters nobody hears are collected all the same, and everything else is reported", () => {
+  const heardOf = (parametersUnheard: boolean | undefined) => {
+    const machine = new ClientHandshake({ ...clientConfig(), parametersUnheard });
+    machine.start();
+    const { next, events } = machine.receive(flight("welcome"));
+    assert.ok(next.do === "finish");
+    return { parameters: next.result.parameters, types: events.map(({ type }) => type) };
+  };
+  const [heard, unheard] = [heardOf(undefined), heardOf(true)];
+  assert.ok(heard.parameters.size > 0);
+  assert.deepEqual(unheard.parameters, heard.parameters);
+  assert.equal(heard.types.filter((type) => type === "parameter").length, heard.parameters.size);
+  assert.deepEqual(unheard.types, heard.types.filter((type) => type !== "parameter"));
+});
