@@ -6,8 +6,8 @@ import { loadContender } from "./contenders/table.ts";
 import { countDerivations, derivations } from "./derivations.ts";
 import type { Batch, Burst, Idle, Order } from "./orders.ts";
 
-/** Sessions that make compilers and allocators warm before memory is looked at. */
-const WARM_UP = 20;
+/** Sessions at once, and how often, that make compilers and allocators warm before memory is looked at. */
+const WARM_UP = { sessions: 20, rounds: 8 };
 
 let contender: Contender | undefined;
 
@@ -69,7 +69,9 @@ async function burst(contender: Contender, place: Place, count: number): Promise
 }
 
 async function idle(contender: Contender, place: Place, count: number): Promise<Idle> {
-  await closeAll(await openAll(contender, place, WARM_UP));
+  for (let round = 0; round < WARM_UP.rounds; round++) {
+    await closeAll(await openAll(contender, place, WARM_UP.sessions));
+  }
   const before = await settled();
   const all = await openAll(contender, place, count);
   const after = await settled();
