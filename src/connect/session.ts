@@ -1,6 +1,6 @@
 import type { Admission } from "../auth/gate.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
-import { ConnectionError, PgHandshakeError, UsageError } from "../errors.ts";
+import { ConnectionError, type PgHandshakeError, UsageError } from "../errors.ts";
 import type { CancelKey } from "../handshake/cancel_key.ts";
 import { versionText } from "../handshake/describe.ts";
 import { readServerVersion, type ServerVersion } from "../handshake/server_version.ts";
@@ -19,6 +19,17 @@ import { QueryQueue } from "./query_queue.ts";
 import type { ConnectReport } from "./report.ts";
 import { RowStream } from "./row_stream.ts";
 import { SessionParameters } from "./session_parameters.ts";
+import {
+  CLOSED,
+  closedWhileRunning,
+  CLOSING,
+  DETACHED,
+  endOf,
+  OPEN,
+  type SessionEnd,
+  type SessionState,
+  whyNotOpen,
+} from "./session_state.ts";
 import { Collector, type QueryResult } from "./simple_query.ts";
 import { quoteChannel, Subscription } from "./subscription.ts";
 import { soon } from "./soon.ts";
@@ -31,22 +42,6 @@ export interface QueryOptions {
    */
   readonly signal?: AbortSignal;
 }
-
-type State =
-  | { readonly at: "open" }
-  /** Terminate is on its way. */
-  | { readonly at: "closing" }
-  | { readonly at: "closed" }
-  | { readonly at: "detached" }
-  /** It ended by itself. `told`: a query or its caller has had the reason. */
-  | { readonly at: "ended"; readonly reason: unknown; readonly told: boolean };
-
-const OPEN: State = { at: "open" };
-const CLOSING: State = { at: "closing" };
-const CLOSED: State = { at: "closed" };
-const DETACHED: State = { at: "detached" };
-
-type Closed = PgHandshakeError | undefined;
 
 /**
  * An open PostgreSQL session. Made by `connect()`; one owner at a time. It reads all the time: what the server says of
@@ -69,10 +64,10 @@ export class Session implements AsyncDisposable {
   #queries: QueryQueue | undefined;
   /** How many subscriptions each channel has; made with the first. */
   #listening: Map<string, number> | undefined;
-  #state: State = OPEN;
+  #state: SessionState = OPEN;
   /** Made when somebody asks for it. */
-  #closed: Promise<Closed> | undefined;
-  #onClosed: ((reason: Closed) => void) | undefined;
+  #closed: Promise<SessionEnd> | undefined;
+  #onClosed: ((reason: SessionEnd) => void) | undefined;
 
   /** How the connection came about. */
   readonly report: ConnectReport;
@@ -407,44 +402,9 @@ export class Session implements AsyncDisposable {
 
   #assertOpen(call: string): void {
     const state = this.#state;
-    switch (state.at) {
-      case "open":
-        return;
-      case "closing":
-      case "closed":
-        throw notOpen(call, "it is closed");
-      case "detached":
-        throw notOpen(call, "it was handed over by detach()");
-      case "ended":
-        // Nobody waited when it ended: whoever comes first hears why.
-        if (!state.told) {
-          this.#state = { ...state, told: true };
-          throw state.reason;
-        }
-        throw notOpen(call, "it ended", state.reason);
-    }
+    if (state.at === "open") return;
+    // Nobody waited when it ended: whoever comes first hears why.
+    if (state.at === "ended" && !state.told) this.#state = { ...state, told: true };
+    throw whyNotOpen(state, call);
   }
-}
-
-function notOpen(call: string, why: string, cause?: unknown): UsageError {
-  const because = cause instanceof PgHandshakeError ? ` (${cause.message})` : "";
-  return new UsageError(`Cannot ${call} on this session: ${why}${because}`, {
-    code: "session-closed",
-    phase: "ready",
-    ...(cause === undefined ? {} : { cause }),
-  });
-}
-
-function closedWhileRunning(): ConnectionError {
-  return new ConnectionError("aborted", "the session was closed while the query ran", {
-    phase: "ready",
-  });
-}
-
-/** Why a session ended, as its owner is told. Otherwise than by an error of ours it ends if a callback of the caller's throws, as its state can no longer be told to anybody. */
-function endOf(reason: unknown): PgHandshakeError {
-  return reason instanceof PgHandshakeError ? reason : new UsageError(
-    "the session was closed: a callback threw",
-    { phase: "ready", cause: reason },
-  );
 }
