@@ -7,7 +7,7 @@ import { countDerivations, derivations } from "./derivations.ts";
 import type { Batch, Burst, Idle, Order } from "./orders.ts";
 
 /** Sessions at once, and how often, that make compilers and allocators warm before memory is looked at. */
-const WARM_UP = { sessions: 20, rounds: 5 };
+const WARM_UP = { sessions: 20, rounds: 8 };
 
 let contender: Contender | undefined;
 

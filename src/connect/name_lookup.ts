@@ -41,6 +41,8 @@ export class NameLookup {
    */
   foresee(host: HostEntry): () => void {
     const timer = setTimeout(() => {
+      // An attempt before this one, at another address or otherwise encrypted, took long as well.
+      if (this.#early?.host === host) return;
       const addresses = this.#ask(host.host);
       // Whose turn it is gets the failure; it may never come.
       addresses.catch(() => undefined);

@@ -41,7 +41,7 @@ async function byWebCrypto(
 /** Loads what {@link pbkdf2} will need, so that it is there when salt and iteration count are. */
 export function preparePbkdf2(): void {
   // Whoever derives keys gets the failure.
-  if (pbkdf2 === byNode) nodeCrypto().catch(() => undefined);
+  if (pbkdf2 === byNode && loaded === undefined) nodeCrypto().catch(() => undefined);
 }
 
 let loaded: Promise<typeof import("node:crypto")> | undefined;

@@ -20,6 +20,12 @@ export function loadTls(): Promise<typeof import("node:tls")> {
   return loaded ??= load();
 }
 
+/** Begins to load it, once the thread is free: only then does a socket that was dialed begin to open. */
+export function prepareTls(): void {
+  // Whoever starts TLS gets the failure.
+  if (loaded === undefined) setImmediate(() => loadTls().catch(() => undefined));
+}
+
 /**
  * Node is asked directly where it can be: an `import()` reads every property of the module, and that of the bundled roots
  * makes a text of each of them, which takes another 5 ms. On Deno it is the import that is faster.

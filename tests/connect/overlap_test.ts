@@ -222,3 +222,33 @@ test("an attempt that fails soon has its successor's name looked up when it is i
     assert.deepEqual(looked, ["one.test", "two.test"]);
     assert.equal(timers.pending, 0);
   }));
+
+test("however many attempts take long, the next host's name is looked up once", async () => {
+  const timers = fakeTimers();
+  const looked: string[] = [];
+  const server = fakeServer(trust, {
+    resolve: (host) => {
+      looked.push(host);
+      return Promise.resolve(
+        host === "one.test" ? ["192.0.2.1", "192.0.2.3"] : ["192.0.2.2"],
+      );
+    },
+    onDial: async (address) => {
+      if (address.kind !== "tcp" || address.host === "192.0.2.2") return;
+      // Its patience is over before it fails.
+      await settled();
+      timers.fire();
+      await settled();
+      throw dialFailure(address, { code: "ECONNREFUSED" });
+    },
+  });
+  try {
+    const target = { ...TARGET, host: "one.test,two.test", sslmode: "disable" };
+    const session = await connect(target, { adapter: server.adapter });
+    assert.equal(session.report.attempts.length, 3);
+    assert.deepEqual(looked, ["one.test", "two.test"]);
+    await session.close();
+  } finally {
+    timers.restore();
+  }
+});
