@@ -144,6 +144,16 @@ test("what mod.ts loads later imports no node: module statically, adapters excep
   assert.deepEqual(nodeImportsOf([...reached].filter((path) => !isAdapter(path))), []);
 });
 
+test("only one file asks which runtime this is, and for what only Node has", () => {
+  // On Deno merely asking for globalThis.process loads all that makes it like Node.
+  const forNode = /^src\/(gss|bridge)\/|\/(node_\w+|duplex|runtime)\.ts$/;
+  const asks = /\bprocess\b|\bsetImmediate\b|\bBuffer\b|\bin globalThis\b/;
+  const wrong = sources.filter(({ path, text }) =>
+    !forNode.test(path) && asks.test(withoutCommentsAndTexts(text))
+  ).map(({ path }) => path);
+  assert.deepEqual(wrong, []);
+});
+
 test("deno.json and package.json agree on version and entries", () => {
   const deno = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8"));
   const npm = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));

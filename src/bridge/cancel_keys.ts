@@ -1,3 +1,4 @@
+import { drawChance } from "../connect/node_crypto.ts";
 import type { Session } from "../connect/session.ts";
 
 /** Brings a CancelRequest to the server of one session. */
@@ -24,7 +25,7 @@ export function issueKey(
   const secretKey = new Uint8Array(KEY_OCTETS);
   let entry: string;
   do {
-    crypto.getRandomValues(secretKey);
+    drawChance(secretKey);
     entry = entryOf(processId, secretKey);
   } while (keys.has(entry));
   keys.set(entry, canceller);

@@ -1,3 +1,4 @@
+import { ON_WINDOWS } from "../transport/runtime.ts";
 import type { Driver } from "./driver.ts";
 
 /** node-postgres: what it reads from the environment (its connection-parameters.js and defaults.js, 8.23). */
@@ -7,10 +8,8 @@ export const PG: Driver = {
   ownApplicationName: undefined,
 
   defaults(environment) {
-    const windows = (globalThis as { process?: { platform?: string } }).process?.platform ===
-      "win32";
     return {
-      user: environment("PGUSER") || environment(windows ? "USERNAME" : "USER"),
+      user: environment("PGUSER") || environment(ON_WINDOWS ? "USERNAME" : "USER"),
       database: environment("PGDATABASE"),
       applicationName: environment("PGAPPNAME"),
       options: environment("PGOPTIONS"),

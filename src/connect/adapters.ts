@@ -6,6 +6,7 @@ import {
   unmetTlsNeed,
   unsupportedBy,
 } from "../transport/requests.ts";
+import { ON_BUN, ON_DENO } from "../transport/runtime.ts";
 import type { Abilities, Adapter, SocketOptions } from "../transport/transport.ts";
 import { type TlsPolicy, tlsRequestFor } from "./tls_request.ts";
 
@@ -53,9 +54,9 @@ function once(load: () => Promise<Adapter>): () => Promise<Adapter> {
 
 /** Native sockets first. The imports are literal, so that bundlers and `deno check` see them. */
 const ADAPTERS: readonly (() => Promise<Adapter>)[] = [
-  ...("Deno" in globalThis
+  ...(ON_DENO
     ? [once(async () => (await import("../transport/deno.ts")).denoAdapter)]
-    : "Bun" in globalThis
+    : ON_BUN
     ? [once(async () => (await import("../transport/bun.ts")).bunAdapter)]
     : []),
   once(async () => (await import("../transport/node.ts")).nodeAdapter),

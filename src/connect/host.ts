@@ -1,4 +1,5 @@
 import { ConfigError } from "../errors.ts";
+import { nodeProcess, ON_BUN, ON_DENO, ON_WINDOWS } from "../transport/runtime.ts";
 import { filesInFolder, readFile, statFile } from "./host_files.ts";
 
 /** What the system says about a file. */
@@ -74,31 +75,19 @@ interface DenoRights {
     ): { state: string };
   };
 }
-interface NodeProcess {
-  env: Record<string, string | undefined>;
-  platform: string;
-  geteuid?(): number;
-  /** Of Node's permission model, if that is on. */
-  permission?: { has(scope: string, reference: string): boolean };
-}
 
-const scope = globalThis as unknown as { Deno?: DenoRights; Bun?: unknown; process?: NodeProcess };
+const { Deno } = globalThis as unknown as { Deno?: DenoRights };
 
 /** PostgreSQL's own default (DEFAULT_PGSOCKET_DIR), and the one of Debian, Red Hat and Alpine. */
 const OWN_SOCKET_DIRECTORY = "/tmp";
 const PACKAGED_SOCKET_DIRECTORY = "/var/run/postgresql";
 
-/** Whether the kernel is Linux. */
-export const isLinux: boolean = scope.process?.platform === "linux" ||
-  scope.process?.platform === "android";
-
 /** The machine this runtime runs on. */
 export const host: Host = {
-  platform: scope.process?.platform === "win32" ? "windows" : "posix",
+  platform: ON_WINDOWS ? "windows" : "posix",
 
   environmentReader(): (name: string, needed: boolean) => string | undefined {
-    const { Deno, process } = scope;
-    if (Deno === undefined) return (name) => process?.env[name];
+    if (Deno === undefined) return (name) => nodeProcess?.env[name];
     // Asked once: each question takes longer than twenty look-ups.
     const all = isGranted({ name: "env" });
     return (name, needed) => {
@@ -117,7 +106,7 @@ export const host: Host = {
 
   async userName(): Promise<string> {
     try {
-      const name = scope.Bun === undefined ? undefined : await passwdField("name");
+      const name = ON_BUN ? await passwdField("name") : undefined;
       if (name !== undefined) return name;
       const { userInfo } = await import("node:os");
       return userInfo().username;
@@ -144,7 +133,7 @@ export const host: Host = {
     if (!needed && !mayLook) return undefined;
     try {
       // Bun's userInfo() repeats the environment.
-      if (scope.Bun !== undefined) return await passwdField("home");
+      if (ON_BUN) return await passwdField("home");
       const { userInfo } = await import("node:os");
       return userInfo().homedir || undefined;
     } catch (cause) {
@@ -225,13 +214,13 @@ function unreadable(path: string, keyword: string, cause: unknown): ConfigError 
 
 /** Whether a path may be read without asking anybody. */
 export function mayRead(path: string): boolean {
-  return scope.process?.permission?.has("fs.read", path) !== false &&
+  return nodeProcess?.permission?.has("fs.read", path) !== false &&
     isGranted({ name: "read", path });
 }
 
 /** Elsewhere than on Deno everything is granted. */
 function isGranted(what: Parameters<DenoRights["permissions"]["querySync"]>[0]): boolean {
-  const state = scope.Deno?.permissions.querySync(what).state;
+  const state = Deno?.permissions.querySync(what).state;
   return state === undefined || state === "granted";
 }
 
@@ -254,7 +243,7 @@ async function isDirectory(path: string): Promise<boolean> {
 
 /** The account of this process; Bun asks the environment, which is not the one libpq logs in as. */
 async function passwdField(what: "name" | "home"): Promise<string | undefined> {
-  const id = scope.process?.geteuid?.();
+  const id = nodeProcess?.geteuid?.();
   if (id === undefined) return undefined;
   const text = await host.readText("/etc/passwd", "user");
   const fields = text?.split("\n").map((line) => line.split(":"))
@@ -263,11 +252,11 @@ async function passwdField(what: "name" | "home"): Promise<string | undefined> {
 }
 
 function runtimeName(): string {
-  return scope.Deno === undefined ? "Node" : "Deno";
+  return ON_DENO ? "Deno" : "Node";
 }
 
 function readFlag(): string {
-  return scope.Deno === undefined ? "--allow-fs-read" : "--allow-read";
+  return ON_DENO ? "--allow-read" : "--allow-fs-read";
 }
 
 function isMissing(error: unknown): boolean {

@@ -1,5 +1,7 @@
 /** Files by what each runtime has itself: on Deno and Bun that spares loading `node:fs`, which takes milliseconds. */
 
+import { nodeProcess } from "../transport/runtime.ts";
+
 /** What a runtime says about a file. */
 export interface FileStat {
   /** With the kind of file in its upper bits; null where the system has none. */
@@ -46,16 +48,8 @@ interface NodeFiles {
   ): Promise<readonly { name: string; isDirectory(): boolean }[]>;
   stat(path: string): Promise<NodeStat>;
 }
-/** Gives Node's own modules, from 20.16 on. */
-interface NodeProcess {
-  getBuiltinModule?(name: "node:fs"): typeof import("node:fs");
-}
 
-const { Deno, Bun, process } = globalThis as unknown as {
-  Deno?: DenoFiles;
-  Bun?: BunFiles;
-  process?: NodeProcess;
-};
+const { Deno, Bun } = globalThis as unknown as { Deno?: DenoFiles; Bun?: BunFiles };
 
 /** Kept, as even the second import of a module takes longer than what it is imported for. */
 let nodeFiles: NodeFiles | undefined;
@@ -66,7 +60,7 @@ async function files(): Promise<NodeFiles> {
 
 /** Node has `node:fs` from its start; loading its promises takes 4 ms. */
 function filesByCallback(): NodeFiles | undefined {
-  const fs = process?.getBuiltinModule?.("node:fs");
+  const fs = nodeProcess?.getBuiltinModule?.("node:fs");
   if (fs === undefined) return undefined;
   return {
     readFile: (path) => promised((done) => fs.readFile(path, done)),

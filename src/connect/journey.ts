@@ -11,6 +11,7 @@ import type { DialFailure } from "./dial.ts";
 import { addressesOf } from "./dialed_addresses.ts";
 import type { Circumstances, Failure } from "./establish.ts";
 import { NameLookup } from "./name_lookup.ts";
+import { drawChance } from "./node_crypto.ts";
 
 /** What a journey ends with, if it ends without a session. */
 export interface JourneyEnd {
@@ -228,7 +229,7 @@ function textOf(address: Address | undefined): string {
 
 /** Uniform over 32 bits; lists are far too short for the remainder to matter. */
 const randomBelow: Chance = (below) => {
-  const [drawn = 0] = crypto.getRandomValues(new Uint32Array(1));
+  const [drawn = 0] = new Uint32Array(drawChance(new Uint8Array(4)).buffer);
   return Math.floor((drawn / 2 ** 32) * below);
 };
 

@@ -1,4 +1,6 @@
 import { encodeBase64 } from "../auth/base64.ts";
+import { soon } from "../transport/runtime.ts";
+import { drawChance } from "./node_crypto.ts";
 
 /** As libpq (SCRAM_RAW_NONCE_LEN). */
 const OCTETS = 18;
@@ -15,17 +17,15 @@ export function dropChance(): void {
   at = chance.length;
 }
 
-/** Once the thread is free: what was begun before is on its way then. */
-const { setImmediate } = globalThis as { setImmediate?(run: () => void): unknown };
-
 /**
- * Draws before the first nonce is needed, while a socket opens: on Node the first drawing of a process loads Web Crypto,
- * which takes 10 ms.
+ * Draws before the first nonce is needed, while a socket opens: on Node the first drawing of a process loads
+ * `node:crypto`, which takes 10 ms.
  */
 export function prepareNonces(): void {
   if (isPrepared) return;
   isPrepared = true;
-  setImmediate?.(() => {
+  // Once the thread is free: what was begun before is on its way then.
+  soon(() => {
     if (at === chance.length) draw();
   });
 }
@@ -41,6 +41,6 @@ export function freshNonce(): string {
 }
 
 function draw(): void {
-  crypto.getRandomValues(chance);
+  drawChance(chance);
   at = 0;
 }

@@ -2,8 +2,8 @@ import { legacyMethods } from "../auth/legacy.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
 import type { AuthPolicy } from "../auth/gate.ts";
 import type { AttemptTarget } from "../plan/attempts.ts";
+import { ON_LINUX } from "../transport/runtime.ts";
 import type { Circumstances } from "./establish.ts";
-import { isLinux } from "./host.ts";
 
 /** Above it a server could keep this processor busy for as long as it likes (CVE-2026-42198 elsewhere). */
 const DEFAULT_MAX_SCRAM_ITERATIONS = 100_000;
@@ -28,7 +28,7 @@ export function policyFor(target: AttemptTarget, circumstances: Circumstances): 
     },
     oauth: circumstances.tokens.policy,
     allowLegacyAuth: legacyMethods(options.allowLegacyAuth ?? []),
-    kernelCredentials: target.host.kind === "unix" && isLinux,
+    kernelCredentials: target.host.kind === "unix" && ON_LINUX,
     serverName: target.host.host,
   };
 }

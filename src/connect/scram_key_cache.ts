@@ -2,6 +2,7 @@ import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { encodeBase64 } from "../auth/base64.ts";
 import { copyScramKeys, type ScramKeys, wipeScramKeys } from "../auth/scram_keys.ts";
+import { drawChance } from "./node_crypto.ts";
 import { LruMap } from "./lru.ts";
 
 /** What ClientKey and ServerKey are made from. */
@@ -122,7 +123,7 @@ export class ScramKeyCache {
 
   /** Each part with its length in front, so that no two sources look alike. */
   #nameOf({ user, password, salt, iterations }: ScramKeySource): string {
-    this.#secret ??= crypto.getRandomValues(new Uint8Array(32));
+    this.#secret ??= drawChance(new Uint8Array(32));
     const code = hmac.create(sha256, this.#secret);
     for (const part of [new TextEncoder().encode(user), password, salt]) {
       code.update(lengthOf(part.length)).update(part);

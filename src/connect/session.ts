@@ -32,7 +32,7 @@ import {
 } from "./session_state.ts";
 import { Collector, type QueryResult } from "./simple_query.ts";
 import { quoteChannel, Subscription } from "./subscription.ts";
-import { soon } from "./soon.ts";
+import { soon } from "../transport/runtime.ts";
 
 /** How a query of a session is run. */
 export interface QueryOptions {

@@ -10,6 +10,7 @@ import { BunTransport } from "./bun_transport.ts";
 import { checkAddress } from "./endpoint.ts";
 import { nameFailure } from "./failures.ts";
 import { checkSocketOptions } from "./requests.ts";
+import { ON_LINUX, ON_WINDOWS } from "./runtime.ts";
 import type { Abilities, Adapter, Address, SocketOptions, Transport } from "./transport.ts";
 
 export type { TlsFacts, TlsVersion, Verification } from "../auth/channel.ts";
@@ -28,13 +29,11 @@ export type {
 } from "./transport.ts";
 
 const bun: BunNet | undefined = (globalThis as unknown as { Bun?: BunNet }).Bun;
-const platform: string | undefined = (globalThis as unknown as { process?: { platform?: string } })
-  .process?.platform;
 
 /** Measured on Bun 1.4; each is a test of the contract suite. */
 const ABILITIES: Abilities = {
-  unix: platform !== "win32",
-  abstractUnix: platform === "linux",
+  unix: !ON_WINDOWS,
+  abstractUnix: ON_LINUX,
   serverCertificate: true,
   verify: ["none", "ca", "full"],
   exclusiveRoots: true,

@@ -12,6 +12,7 @@ import { checkAddress, kernelPath } from "./endpoint.ts";
 import { abortedFailure, dialFailure } from "./failures.ts";
 import { Pending } from "./pending.ts";
 import { checkSocketOptions } from "./requests.ts";
+import { ON_LINUX, ON_WINDOWS } from "./runtime.ts";
 import type { Abilities, Adapter, Address, SocketOptions, Transport } from "./transport.ts";
 
 export type { TlsFacts, TlsVersion, Verification } from "../auth/channel.ts";
@@ -33,8 +34,8 @@ const deno: DenoNet | undefined = (globalThis as unknown as { Deno?: DenoNet }).
 
 /** Measured on Deno 2.9: a connection by `Deno.startTls` tells its ALPN protocol and nothing else. */
 const ABILITIES: Abilities = {
-  unix: deno?.build.os !== "windows",
-  abstractUnix: deno?.build.os === "linux",
+  unix: !ON_WINDOWS,
+  abstractUnix: ON_LINUX,
   serverCertificate: false,
   verify: ["full"],
   // Given roots are added to the system's.

@@ -1,6 +1,5 @@
 /** The part of Deno the adapter uses. */
 export interface DenoNet {
-  readonly build: { readonly os: string };
   connect(
     options:
       | { hostname: string; port: number; signal?: AbortSignal }

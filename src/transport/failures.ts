@@ -1,5 +1,6 @@
 import { ConfigError, ConnectionError, ProtocolError } from "../errors.ts";
 import { describeAddress } from "./endpoint.ts";
+import { ON_DENO } from "./runtime.ts";
 import type { Address } from "./transport.ts";
 
 /** What the C library says (strerror), which is what people search for; the runtimes give the code, or words of their own. */
@@ -185,7 +186,7 @@ export function lostFailure(address: Address, error: unknown): ConnectionError {
 /** The server's certificate did not pass. */
 export function certificateFailure(address: Address, error: unknown): ConnectionError {
   // Deno's node:tls gives this one code for a bad issuer, date, algorithm or key size alike.
-  const vague = "Deno" in globalThis && codeOf(error) === "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
+  const vague = ON_DENO && codeOf(error) === "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
   const reason = vague ? "its issuer, dates, signature or key size did not pass" : reasonOf(error);
   const code = /not valid for name/.test(reason) ? "certificate-name" : "certificate-untrusted";
   return new ConnectionError(

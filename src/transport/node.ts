@@ -11,6 +11,7 @@ import { abortedFailure, nameFailure } from "./failures.ts";
 import { prepareTls } from "./node_tls.ts";
 import { NodeTransport } from "./node_transport.ts";
 import { checkSocketOptions } from "./requests.ts";
+import { ON_BUN, ON_DENO, ON_LINUX, ON_NODE, ON_WINDOWS } from "./runtime.ts";
 import type { Abilities, Adapter, Address, SocketOptions, Transport } from "./transport.ts";
 
 export type { TlsFacts, TlsVersion, Verification } from "../auth/channel.ts";
@@ -28,15 +29,10 @@ export type {
   Transport,
 } from "./transport.ts";
 
-const ON_DENO = "Deno" in globalThis;
-const ON_BUN = "Bun" in globalThis;
-const ON_NODE = !ON_DENO && !ON_BUN;
-const PLATFORM = globalThis.process.platform;
-
 /** What `node:net` and `node:tls` can do on the runtime this runs on. */
 const ABILITIES: Abilities = {
-  unix: PLATFORM !== "win32",
-  abstractUnix: PLATFORM === "linux",
+  unix: !ON_WINDOWS,
+  abstractUnix: ON_LINUX,
   serverCertificate: true,
   verify: ["none", "ca", "full"],
   exclusiveRoots: true,

@@ -1,20 +1,18 @@
 import type { ConnectionOptions, SecureContext, SecureContextOptions } from "node:tls";
 import { tlsSetupFailure } from "./failures.ts";
 import { curves } from "./requests.ts";
+import { nodeProcess, ON_NODE } from "./runtime.ts";
 import type { TlsIdentity, TlsRequest } from "./transport.ts";
 
 /** How many policies are remembered; a process rarely has more than one. */
 const MAX_CONTEXTS = 8;
-
-/** Deno and Bun make their own of the options, and are connected to by adapters of their own. */
-const ON_NODE = !("Deno" in globalThis) && !("Bun" in globalThis);
 
 /**
  * The rest of OpenSSL's default list (SSL_CTX_set1_groups_list); from 3.5 on with the post-quantum hybrid
  * (draft-ietf-tls-ecdhe-mlkem). Deno ignores it, Bun has a list of its own.
  */
 const OTHER_CURVES: readonly string[] = [
-  ...(hasHybrid(globalThis.process.versions.openssl) ? ["X25519MLKEM768"] : []),
+  ...(hasHybrid(nodeProcess?.versions?.openssl) ? ["X25519MLKEM768"] : []),
   ...(ON_NODE ? ["X448"] : []),
   "P-384",
   "P-521",

@@ -4,14 +4,8 @@ import type { TlsFacts } from "../auth/channel.ts";
 import type { Flow } from "./inbox.ts";
 import { contextOf } from "./node_context.ts";
 import { tlsVersion } from "./requests.ts";
+import { nodeProcess, ON_DENO, ON_NODE } from "./runtime.ts";
 import type { TlsRequest } from "./transport.ts";
-
-/** Gives Node's own modules, from 20.16 on. */
-interface NodeProcess {
-  getBuiltinModule?(name: "node:tls"): typeof import("node:tls");
-}
-
-const ON_NODE = !("Deno" in globalThis) && !("Bun" in globalThis);
 
 let loaded: Promise<typeof import("node:tls")> | undefined;
 
@@ -31,8 +25,7 @@ export function prepareTls(): void {
  * makes a text of each of them, which takes another 5 ms. On Deno it is the import that is faster.
  */
 async function load(): Promise<typeof import("node:tls")> {
-  const { process } = globalThis as unknown as { process?: NodeProcess };
-  return (ON_NODE ? process?.getBuiltinModule?.("node:tls") : undefined) ??
+  return (ON_NODE ? nodeProcess?.getBuiltinModule?.("node:tls") : undefined) ??
     await import("node:tls");
 }
 
@@ -53,7 +46,7 @@ export async function nodeTlsOptions(
   };
   if (serverName !== undefined) options.servername = serverName;
   // Node and Deno send no SNI if nothing is given, Bun if this is empty; Deno takes it for a name.
-  else if (!("Deno" in globalThis)) options.servername = "";
+  else if (!ON_DENO) options.servername = "";
   if (alpn.length > 0) options.ALPNProtocols = [...alpn];
   return { ...options, ...await contextOf(request, tls) };
 }

@@ -18,6 +18,7 @@ import { type Hearer, listen, polled, tune } from "./node_socket.ts";
 import { factsOf, loadTls, nodeTlsOptions, stoppable, wireOf } from "./node_tls.ts";
 import { type Failure, madeOnce, Pending } from "./pending.ts";
 import { checkTlsRequest } from "./requests.ts";
+import { ON_DENO, ON_NODE } from "./runtime.ts";
 import type {
   Abilities,
   Address,
@@ -28,9 +29,6 @@ import type {
   TlsRequest,
   Transport,
 } from "./transport.ts";
-
-const ON_DENO = "Deno" in globalThis;
-const ON_NODE = !ON_DENO && !("Bun" in globalThis);
 
 /**
  * Node reads every plain socket into this, which saves a third of the processor time of a connect; what came is

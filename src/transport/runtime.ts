@@ -1,0 +1,50 @@
+/**
+ * Which runtime this is and on what system it runs: asked once, here.
+ *
+ * On Deno `process`, `setImmediate` and `Buffer` of `globalThis` are getters, and the first of them that is asked for
+ * loads Deno's whole compatibility with Node: more time than all of this library takes. So nothing here asks for them
+ * there; only what is for `node:` modules anyway may.
+ */
+
+/** The parts of Node's and Bun's `process` used here, as far as they are used. */
+export interface NodeProcess {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly platform: string;
+  readonly versions?: { readonly node?: string; readonly openssl?: string };
+  geteuid?(): number;
+  /** Of Node's permission model, if that is on. */
+  readonly permission?: { has(scope: string, reference: string): boolean };
+  /** Gives Node's own modules, from 20.16 on. */
+  getBuiltinModule?(name: "node:crypto"): typeof import("node:crypto");
+  getBuiltinModule?(name: "node:fs"): typeof import("node:fs");
+  getBuiltinModule?(name: "node:tls"): typeof import("node:tls");
+}
+
+const scope = globalThis as unknown as {
+  readonly Deno?: { readonly build: { readonly os: string } };
+  readonly process?: NodeProcess;
+  readonly setImmediate?: (run: () => void) => unknown;
+};
+
+export const ON_DENO: boolean = "Deno" in globalThis;
+export const ON_BUN: boolean = "Bun" in globalThis;
+
+/** That of Node and Bun. */
+export const nodeProcess: NodeProcess | undefined = ON_DENO ? undefined : scope.process;
+
+export const ON_NODE: boolean = !ON_DENO && !ON_BUN && nodeProcess?.versions?.node !== undefined;
+
+const system: string | undefined = ON_DENO ? scope.Deno?.build.os : nodeProcess?.platform;
+
+export const ON_WINDOWS: boolean = system === "windows" || system === "win32";
+/** Whether the kernel is Linux. */
+export const ON_LINUX: boolean = system === "linux" || system === "android";
+
+/** Of the runtime itself, whatever a program or a test makes of time later. */
+const { setTimeout } = globalThis;
+
+/** Runs something when everything that is ready to run now has run: at once then, on Deno 1 ms later. */
+export function soon(run: () => void): void {
+  if (ON_DENO || scope.setImmediate === undefined) setTimeout(run, 0);
+  else scope.setImmediate(run);
+}
