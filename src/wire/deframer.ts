@@ -147,8 +147,8 @@ export class Deframer {
       ((block[at + 3] ?? 0) << 8) | (block[at + 4] ?? 0)) >>> 0;
     const next = at + 1 + length;
     if (
-      length < (limits.minLength?.(type) ?? MIN_LENGTH) || length > limits.maxLength(type) ||
-      this.#held <= length + 1 || next >= block.length
+      length < limits.alwaysFrom || length > limits.alwaysTo || this.#held <= length + 1 ||
+      next >= block.length
     ) return false;
     this.#type = type;
     this.#body = block;

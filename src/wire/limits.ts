@@ -21,6 +21,9 @@ export interface FrameLimits {
   minLength?(type: number): number;
   /** The greatest legal length word for this type octet. */
   maxLength(type: number): number;
+  /** The length words from here to `alwaysTo` are legal for every type octet. */
+  readonly alwaysFrom: number;
+  readonly alwaysTo: number;
   /** Whether `E` with an impossible length word is an error in the form of protocol 2. */
   readonly legacyErrors: boolean;
 }
@@ -48,6 +51,8 @@ export const BEFORE_OK_LIMITS: FrameLimits = {
         return MAX_SHORT_LENGTH;
     }
   },
+  alwaysFrom: MIN_BEFORE_OK_LENGTH,
+  alwaysTo: MAX_AUTHENTICATION_LENGTH,
   legacyErrors: true,
 };
 
@@ -65,6 +70,8 @@ export const PREPARE_LIMITS: FrameLimits = {
         return MAX_SHORT_LENGTH;
     }
   },
+  alwaysFrom: MIN_LENGTH,
+  alwaysTo: MAX_KEY_DATA_LENGTH,
   legacyErrors: false,
 };
 
@@ -90,6 +97,8 @@ export const SESSION_LIMITS: FrameLimits = {
         return MAX_SHORT_LENGTH;
     }
   },
+  alwaysFrom: MIN_LENGTH,
+  alwaysTo: MAX_SHORT_LENGTH,
   legacyErrors: false,
 };
 
@@ -106,5 +115,7 @@ export const FRONTEND_LIMITS: FrameLimits = {
         return MAX_SHORT_FRONTEND_LENGTH;
     }
   },
+  alwaysFrom: MIN_LENGTH,
+  alwaysTo: MAX_SHORT_FRONTEND_LENGTH,
   legacyErrors: false,
 };

@@ -120,17 +120,21 @@ export function decodeDataRow(body: Uint8Array): DataRow {
   if (octets < COUNT || count > 0x7fff || count * LEAST_VALUE > octets - COUNT) readerAt(body, 0);
   const text = decodeText(body);
   const aligned = text.length === octets;
-  const values: (string | null)[] = [];
+  // Of the right size from the start: one that grows gets room for 17 values at its first.
+  const values = new Array<string | null>(count);
   let at = COUNT;
   // Not by a reader's small steps: of all that is ever decoded most is decoded here.
-  for (let left = count; left > 0; left--) {
+  for (let index = 0; index < count; index++) {
     const start = at + LEAST_VALUE;
     const length = ((body[at] ?? 0) << 24) | ((body[at + 1] ?? 0) << 16) |
       ((body[at + 2] ?? 0) << 8) | (body[at + 3] ?? 0);
     const end = length === -1 ? start : start + length;
     if (end < start || end > octets) refuseValue(body, at - COUNT);
-    if (length === -1) values.push(null);
-    else values.push(aligned ? text.substring(start, end) : decodeText(body.subarray(start, end)));
+    values[index] = length === -1
+      ? null
+      : aligned
+      ? text.substring(start, end)
+      : decodeText(body.subarray(start, end));
     at = end;
   }
   if (at !== octets) readerAt(body, at - COUNT).end();

@@ -37,6 +37,8 @@ const TARGET: Target<Input> = {
     const limits = {
       minLength: (type: number) => Math.max(4, least - (type & 1)),
       maxLength: (type: number) => most + (type & 3),
+      alwaysFrom: least,
+      alwaysTo: prng.pick([most, 0]),
       legacyErrors: prng.below(2) === 0,
     };
     const cut = octets.length < MAX_OCTETWISE && prng.below(3) === 0

@@ -11,6 +11,7 @@ import {
   MAX_LENGTH_WORD,
   MAX_LONG_LENGTH,
   MAX_PREPARE_LENGTH,
+  MIN_LENGTH,
 } from "../../src/wire/codes.ts";
 import { FRONTEND_LIMITS, SESSION_LIMITS } from "../../src/wire/limits.ts";
 import { arrive, WAYS_TO_READING } from "../handshake/places.ts";
@@ -102,6 +103,17 @@ test("before ReadyForQuery the greatest message has 1 MiB, before Authentication
   for (const place of PLACES) {
     const greatest = Math.max(...TYPES.map((type) => PHASES[place].limits.maxLength(type)));
     assert.equal(greatest, place === "prepare" ? MAX_PREPARE_LENGTH : MAX_ERROR_LENGTH);
+  }
+});
+
+test("what is legal for every type is legal for each", () => {
+  const all = [...PLACES.map((place) => PHASES[place].limits), SESSION_LIMITS, FRONTEND_LIMITS];
+  for (const { alwaysFrom, alwaysTo, minLength, maxLength } of all) {
+    assert.ok(alwaysFrom < alwaysTo);
+    for (let type = 0; type < 256; type++) {
+      assert.ok(alwaysFrom >= (minLength?.(type) ?? MIN_LENGTH), `type ${type}`);
+      assert.ok(alwaysTo <= maxLength(type), `type ${type}`);
+    }
   }
 });
 
