@@ -122,13 +122,14 @@ export class DenoTransport implements Transport, Lender {
   feed(sink: Sink): Feed {
     if (this.#reading) throw new UsageError("Cannot read into a sink: somebody else reads already");
     this.#reading = true;
-    let resume: (() => void) | undefined;
-    void this.#readInto(sink, () => new Promise((go) => resume = go));
+    this.#sink = sink;
+    const late = this.#takeLate();
+    if (late === undefined) this.#pull();
+    // What Deno is reading at this moment comes to the sink by itself.
+    else if (this.#pulling) this.#onLate?.done(undefined);
+    else this.#expect(late);
     return {
-      resume(): void {
-        resume?.();
-        resume = undefined;
-      },
+      resume: () => this.resumeLent(),
       write: (octets, done) => {
         if (this.#pending.failure !== undefined) return done(this.#pending.failure);
         this.#writeAll(octets).then(() => done(), (error) => {
@@ -194,21 +195,6 @@ export class DenoTransport implements Transport, Lender {
     while (sent < octets.length) sent += await this.#conn.write(octets.subarray(sent));
   }
 
-  async #readInto(sink: Sink, resumed: () => Promise<void>): Promise<void> {
-    for (;;) {
-      let octets: Uint8Array | undefined;
-      try {
-        octets = await (this.#takeLate() ?? this.#readOnce());
-      } catch (error) {
-        if (!this.#pending.ended) sink.end(this.#lost(error));
-        return;
-      }
-      if (this.#pending.ended) return;
-      if (octets === undefined) return sink.end(undefined);
-      if (!sink.data(octets)) await resumed();
-    }
-  }
-
   async #readOnce(): Promise<Uint8Array | undefined> {
     const octets = new Uint8Array(this.#room);
     try {
@@ -217,6 +203,12 @@ export class DenoTransport implements Transport, Lender {
       if (isUnannouncedEnd(error)) return undefined;
       throw error;
     }
+  }
+
+  /** What was read for a sink that was taken away is for this one. */
+  #expect(late: Promise<Uint8Array | undefined>): void {
+    this.#pulling = true;
+    late.then((octets) => this.#pulled(octets), (error) => this.#pullFailed(error));
   }
 
   /** The same for the sink, again and again as long as it wants. Callbacks, as an idle session waits here. */
