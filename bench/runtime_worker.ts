@@ -40,15 +40,20 @@ export class RuntimeWorker {
   }
 }
 
-/** What stands between the runtime's name and a script's. */
-export function flagsOf({ name }: Runtime): readonly string[] {
-  switch (name) {
+/** What stands between the runtime's name and a script's, for programs that collect garbage. */
+export function flagsOf(runtime: Runtime): readonly string[] {
+  switch (runtime.name) {
     case "deno":
-      return ["run", "--quiet", "--no-check", "-A", "--v8-flags=--expose-gc"];
+      return [...plainFlagsOf(runtime), "--v8-flags=--expose-gc"];
     case "bun":
       return [];
     case "node-20":
     case "node-26":
       return ["--expose-gc"];
   }
+}
+
+/** The same as users have it: with flags for V8, Deno would not use what it compiled before. */
+export function plainFlagsOf({ name }: Runtime): readonly string[] {
+  return name === "deno" ? ["run", "--quiet", "--no-check", "-A"] : [];
 }

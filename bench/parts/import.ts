@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { executeOrThrow } from "../../tests/support/execute.ts";
 import { type Bench, type PartResult, runtimeTitle } from "../bench.ts";
-import { flagsOf } from "../runtime_worker.ts";
+import { plainFlagsOf } from "../runtime_worker.ts";
 import { median, spreadOf } from "../statistics.ts";
 import { bundled, BUNDLES, PEERS } from "./size.ts";
 
@@ -36,7 +36,7 @@ export async function measureImport(bench: Bench): Promise<PartResult> {
     for (let round = 0; round < bench.options.rounds; round++) {
       bench.progress(`import: ${runtimeTitle(runtime)}, round ${round + 1}`);
       for (const [name, file] of own) {
-        const args = [...flagsOf(runtime), timer, file];
+        const args = [...plainFlagsOf(runtime), timer, file];
         const printed = await executeOrThrow(`import ${name}`, runtime.executable, args);
         times.get(name)?.push(Number(printed.trim().split("\n").at(-1)));
       }

@@ -10,12 +10,6 @@ import { answering, EMPTY, IDLE, isClosed, isUsable, open } from "./sessions.ts"
 
 const SHUTDOWN = errorResponse("57P01", "terminating connection due to administrator command");
 
-/** Lets a fresh session begin to read: on Deno that is a timer of its own, set before this one. */
-async function reads(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 2));
-  await settled(50);
-}
-
 /** Lets the client in, then says something that nobody asked for when `go` settles. */
 function unasked(go: Promise<void>, ...messages: readonly (BackendMessage | Uint8Array)[]): Play {
   return async (peer, connection) => {
@@ -192,7 +186,8 @@ test("octets behind ReadyForQuery are read even if nothing else comes", async ()
 test("a session that is detached while it reads loses nothing", async () => {
   const go = deferred();
   const { session, server } = await open(unasked(go.promise, SHUTDOWN));
-  await reads();
+  // The session reads by now.
+  await settled(50);
   const { transport, leftover } = session.detach();
   assert.equal(leftover.length, 0);
   go.resolve();
@@ -211,7 +206,8 @@ test("a message cut by detach() is in leftover and in what is read next", async 
     await go.promise;
     await peer.send(octets.subarray(3));
   });
-  await reads();
+  // The session reads by now.
+  await settled(50);
   const { transport, leftover } = session.detach();
   go.resolve();
   const rest = await transport.read();

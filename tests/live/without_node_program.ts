@@ -2,7 +2,7 @@
 export {};
 
 const asked: string[] = [];
-for (const name of ["process", "Buffer", "global", "setImmediate", "clearImmediate"]) {
+for (const name of ["process", "Buffer", "global", "setImmediate", "setTimeout", "setInterval"]) {
   Object.defineProperty(globalThis, name, {
     configurable: true,
     get() {
