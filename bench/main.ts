@@ -1,7 +1,7 @@
 /**
  * Measures what a connect costs, ours and others', side by side in one run: `deno task bench`. Starts its own servers.
  *
- *   --only latency,burst      these parts: flights, latency, burst, memory, size, import, decode, bridge
+ *   --only latency,burst      these parts: flights, latency, burst, memory, size, import, start, decode, bridge
  *   --runtimes deno,bun,node  these runtimes; deno,bun,node-26 unless said; "node" stands for 20 and 26
  *   --rounds 16 --batch 10    how often, and how many connects at a stretch
  *   --quick                   few rounds
@@ -32,6 +32,7 @@ import { measureImport } from "./parts/import.ts";
 import { measureLatency } from "./parts/latency.ts";
 import { measureMemory } from "./parts/memory.ts";
 import { measureSize } from "./parts/size.ts";
+import { measureStart } from "./parts/start.ts";
 import { markdownOf, surroundingsOf } from "./report.ts";
 
 const MEASURE: Readonly<Record<PartName, (bench: Bench) => Promise<PartResult>>> = {
@@ -41,6 +42,7 @@ const MEASURE: Readonly<Record<PartName, (bench: Bench) => Promise<PartResult>>>
   memory: measureMemory,
   size: measureSize,
   import: measureImport,
+  start: measureStart,
   decode: measureDecode,
   bridge: measureBridge,
 };
@@ -67,7 +69,7 @@ async function main(): Promise<void> {
       runtimes: await Promise.all(options.runtimes.map(getRuntime)),
       servers,
       libpqs: await findLibpqs(),
-      folder: await buildPrograms(["worker", "decode_worker", "bridge_client"]),
+      folder: await buildPrograms(["worker", "start_client", "decode_worker", "bridge_client"]),
       contendersOn,
       progress,
     };

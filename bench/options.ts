@@ -9,6 +9,7 @@ export const PARTS = [
   "memory",
   "size",
   "import",
+  "start",
   "decode",
   "bridge",
 ] as const;

@@ -1,7 +1,6 @@
 /** The client's half of SCRAM-SHA-256 without channel binding, and without a look at what the server proves. */
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { Buffer } from "node:buffer";
 
 /** What is worth keeping of a password. */
 export interface RawKeys {
@@ -24,7 +23,7 @@ export interface ServerFirst {
 const encoder = new TextEncoder();
 
 export function clientFirst(): ClientFirst {
-  const bare = `n=,r=${Buffer.from(crypto.getRandomValues(new Uint8Array(18))).toString("base64")}`;
+  const bare = `n=,r=${encodeBase64(crypto.getRandomValues(new Uint8Array(18)))}`;
   return { bare, message: `n,,${bare}` };
 }
 
@@ -35,7 +34,7 @@ export function readServerFirst(text: string): ServerFirst {
 
 /** PBKDF2 by what is fastest without blocking: Web Crypto on Deno, the thread pool elsewhere. */
 export async function deriveKeys(password: string, server: ServerFirst): Promise<RawKeys> {
-  const salt = Buffer.from(server.salt, "base64");
+  const salt = Uint8Array.from(atob(server.salt), (character) => character.charCodeAt(0));
   const salted = "Deno" in globalThis
     ? await byWebCrypto(password, salt, server.iterations)
     : await byNode(password, salt, server.iterations);
@@ -74,5 +73,9 @@ export function clientFinal(first: ClientFirst, server: ServerFirst, keys: RawKe
   const transcript = encoder.encode(`${first.bare},${server.text},${withoutProof}`);
   const signature = hmac(sha256, keys.storedKey, transcript);
   const proof = keys.clientKey.map((octet, at) => octet ^ (signature[at] ?? 0));
-  return `${withoutProof},p=${Buffer.from(proof).toString("base64")}`;
+  return `${withoutProof},p=${encodeBase64(proof)}`;
+}
+
+function encodeBase64(octets: Uint8Array): string {
+  return btoa(String.fromCharCode(...octets));
 }

@@ -1,4 +1,5 @@
 import { legacyMethods } from "../auth/legacy.ts";
+import { now } from "../transport/runtime.ts";
 import { tokensOf } from "./bearer.ts";
 import { abortError } from "./clock.ts";
 import type { Circumstances } from "./establish.ts";
@@ -36,7 +37,7 @@ export async function settledFor(
  * @param settled What was settled before.
  * @param options Those of this connection.
  * @param memory What connections before it learned.
- * @param began When it was asked for, as `performance.now()` tells.
+ * @param began When it was asked for, as `now()` tells.
  * @throws {ConfigError} GSSAPI cannot be had.
  */
 export async function circumstancesOf(
@@ -48,7 +49,7 @@ export async function circumstancesOf(
   const { onEvent, signal } = options;
   const emit = onEvent === undefined
     ? undefined
-    : (event: ConnectEventKind): void => onEvent({ at: performance.now() - began, ...event });
+    : (event: ConnectEventKind): void => onEvent({ at: now() - began, ...event });
   const gss = options.gss === undefined
     ? "never"
     : await gssMode(settled.settings, options.gss, signal);
@@ -65,7 +66,7 @@ export async function circumstancesOf(
 export async function circumstancesOnce(
   target: Target | undefined,
   options: ConnectOptions,
-  began: number = performance.now(),
+  began: number = now(),
 ): Promise<Circumstances> {
   const settled = await settledFor(options, () => settleOnce(target, options, host));
   return await circumstancesOf(settled, options, Memory.ofOne(), began);

@@ -90,7 +90,7 @@ export class Clock {
 
   /** Releases timer and listener. */
   stop(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#outer?.removeEventListener("abort", this.#fire);
   }
 }

@@ -1,3 +1,4 @@
+import { now } from "../transport/runtime.ts";
 import { circumstancesOnce } from "./circumstances.ts";
 import { openSession } from "./open_session.ts";
 import type { ConnectOptions, Target } from "./options.ts";
@@ -27,6 +28,6 @@ import type { Session } from "./session.ts";
  * ```
  */
 export async function connect(target?: Target, options: ConnectOptions = {}): Promise<Session> {
-  const began = performance.now();
+  const began = now();
   return await openSession(await circumstancesOnce(target, options, began), began);
 }

@@ -1,3 +1,4 @@
+import { now } from "../transport/runtime.ts";
 import { circumstancesOf, settledFor } from "./circumstances.ts";
 import type { LearnedEndpoint } from "./endpoints.ts";
 import { host } from "./host.ts";
@@ -80,7 +81,7 @@ export class Connector implements Disposable {
    * @returns The open session; its owner closes it.
    */
   async connect(options?: ConnectOptions): Promise<Session> {
-    const began = performance.now();
+    const began = now();
     const all = options === undefined ? this.#options : { ...this.#options, ...options };
     const settled = await settledFor(all, () => this.#settling.settle(all));
     return await openSession(await circumstancesOf(settled, all, this.#memory, began), began);

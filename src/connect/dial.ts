@@ -90,13 +90,13 @@ class Race {
   /** Gives up all sockets that are not open yet. */
   stop(): void {
     this.#over = true;
-    clearTimeout(this.#timer);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
     for (const one of this.#dialing) one.abort();
     this.#done.resolve({ opened: undefined, failures: this.#failures });
   }
 
   #dialNext(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
     const address = this.#addresses[this.#next];
     if (address === undefined || this.#over) return;
     this.#next += 1;

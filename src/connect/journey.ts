@@ -6,6 +6,7 @@ import type { Chance } from "../plan/shuffle.ts";
 import type { Settings } from "../settings/resolve.ts";
 import type { Address } from "../transport/transport.ts";
 import { TokenWanted } from "../handshake/token_wanted.ts";
+import { now } from "../transport/runtime.ts";
 import { Clock } from "./clock.ts";
 import type { DialFailure } from "./dial.ts";
 import { addressesOf } from "./dialed_addresses.ts";
@@ -98,13 +99,13 @@ export class Journey<Success extends Arrival> {
 
   async #attempt(target: AttemptTarget): Promise<Success | Failure> {
     const { emit, adapter } = this.#circumstances;
-    const started = performance.now();
+    const started = now();
     const { host, encryption } = target;
     const place = { host: host.host, port: host.port, encryption };
     const [first] = addressesOf(target, false);
     emit?.({ type: "attempt", ...place, address: textOf(first), adapter: adapter.name });
     const result = await this.#beside(target);
-    const durationMs = performance.now() - started;
+    const durationMs = now() - started;
     for (const { address, error } of result.undialed) {
       const { phase } = error;
       this.#attempts.push({ ...place, address: textOf(address), phase, durationMs, error });
@@ -154,7 +155,7 @@ export class Journey<Success extends Arrival> {
       this.#plan.resolved([host]);
       return;
     }
-    const started = performance.now();
+    const started = now();
     const clock = new Clock(options.signal, undefined);
     try {
       const addresses = await clock.race(lookup.addressesOf(target.host), "resolve");
@@ -163,7 +164,7 @@ export class Journey<Success extends Arrival> {
     } catch (error) {
       if (!(error instanceof PgHandshakeError)) throw error;
       emit?.({ type: "failed", error });
-      const durationMs = performance.now() - started;
+      const durationMs = now() - started;
       const phase = "resolve";
       this.#attempts.push({
         host,

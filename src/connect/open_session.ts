@@ -1,3 +1,4 @@
+import { now } from "../transport/runtime.ts";
 import { type Circumstances, establish, type Established } from "./establish.ts";
 import { Journey } from "./journey.ts";
 import { ConnectReport, type Savings, savings } from "./report.ts";
@@ -7,7 +8,7 @@ import { Session } from "./session.ts";
  * Goes the whole way to a session, and counts it.
  *
  * @param circumstances What stays the same over all attempts.
- * @param began When it was asked for, as `performance.now()` tells.
+ * @param began When it was asked for, as `now()` tells.
  * @throws Everything `connect()` throws once the settings are settled.
  */
 export async function openSession(circumstances: Circumstances, began: number): Promise<Session> {
@@ -20,7 +21,7 @@ export async function openSession(circumstances: Circumstances, began: number): 
   memory.count("sessions");
   if (saved.earlySasl) memory.count("earlySasl");
   if (saved.earlyQuery) memory.count("earlyQueries");
-  const report = new ConnectReport(journey.attempts, performance.now() - began, saved);
+  const report = new ConnectReport(journey.attempts, now() - began, saved);
   return new Session(result, { ...circumstances, report });
 }
 

@@ -12,6 +12,7 @@ export interface NodeProcess {
   readonly platform: string;
   readonly versions?: { readonly node?: string; readonly openssl?: string };
   geteuid?(): number;
+  hrtime?(): [seconds: number, nanoseconds: number];
   /** Of Node's permission model, if that is on. */
   readonly permission?: { has(scope: string, reference: string): boolean };
   /** Gives Node's own modules, from 20.16 on. */
@@ -39,6 +40,16 @@ const system: string | undefined = ON_DENO ? scope.Deno?.build.os : nodeProcess?
 export const ON_WINDOWS: boolean = system === "windows" || system === "win32";
 /** Whether the kernel is Linux. */
 export const ON_LINUX: boolean = system === "linux" || system === "android";
+
+/**
+ * Milliseconds since some point in the past, for durations. On Node not by `performance`, which takes 2 ms to load.
+ */
+export const now: () => number = ON_NODE ? nodeNow : () => performance.now();
+
+function nodeNow(): number {
+  const [seconds = 0, nanoseconds = 0] = nodeProcess?.hrtime?.() ?? [];
+  return seconds * 1e3 + nanoseconds / 1e6;
+}
 
 /** More than there are functions that wait for one another between a session and whoever asked for it. */
 const TURNS = 32;

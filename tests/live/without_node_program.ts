@@ -2,7 +2,10 @@
 export {};
 
 const asked: string[] = [];
-for (const name of ["process", "Buffer", "global", "setImmediate", "setTimeout", "setInterval"]) {
+const TIMERS = ["Timeout", "Interval", "Immediate"].flatMap((
+  what,
+) => [`set${what}`, `clear${what}`]);
+for (const name of ["process", "Buffer", "global", ...TIMERS]) {
   Object.defineProperty(globalThis, name, {
     configurable: true,
     get() {
