@@ -138,6 +138,7 @@ function decode(raw: string, what: string): string {
   if (trimmed.includes(" ")) {
     throw failure(`${what} contains a space`, { hint: 'Write it as "%20"' });
   }
+  if (!trimmed.includes("%")) return trimmed;
   if (/%(?![0-9A-Fa-f]{2})/.test(trimmed)) {
     throw failure(`${what} has a "%" without two hexadecimal digits`);
   }
