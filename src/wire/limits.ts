@@ -21,8 +21,9 @@ export interface FrameLimits {
   minLength?(type: number): number;
   /** The greatest legal length word for this type octet. */
   maxLength(type: number): number;
-  /** The length words from here to `alwaysTo` are legal for every type octet. */
+  /** Length words from here to `alwaysTo` are legal for every type octet, so that nearly no message needs a look at its own. */
   readonly alwaysFrom: number;
+  /** The last of them. */
   readonly alwaysTo: number;
   /** Whether `E` with an impossible length word is an error in the form of protocol 2. */
   readonly legacyErrors: boolean;
