@@ -9,7 +9,7 @@ export interface FileStat {
   readonly uid: number | null;
   readonly isFile: boolean;
   readonly isDirectory: boolean;
-  /** What changes with the file: times, size, place and permissions. */
+  /** What changes with the file: times, size, place and permissions. Like no other if it changed a moment ago. */
   readonly stamp: string;
 }
 
@@ -99,11 +99,31 @@ export async function filesInFolder(path: string): Promise<readonly string[]> {
 export async function statFile(path: string): Promise<FileStat> {
   if (Deno !== undefined) {
     const { mode, uid, ino, size, mtime, ctime, isFile, isDirectory } = await Deno.stat(path);
-    const stamp = [mtime?.getTime(), ctime?.getTime(), size, ino, mode, uid].join();
-    return { mode, uid, isFile, isDirectory, stamp };
+    const times = [mtime?.getTime(), ctime?.getTime()];
+    return { mode, uid, isFile, isDirectory, stamp: stampOf(times, size, ino, mode, uid) };
   }
   const found = Bun === undefined ? await (await files()).stat(path) : await Bun.file(path).stat();
   const { mode, uid, ino, size, mtimeMs, ctimeMs } = found;
-  const stamp = [mtimeMs, ctimeMs, size, ino, mode, uid].join();
+  const stamp = stampOf([mtimeMs, ctimeMs], size, ino, mode, uid);
   return { mode, uid, isFile: found.isFile(), isDirectory: found.isDirectory(), stamp };
+}
+
+/** A kernel's clock for files stands still for 10 ms at most (HZ=100); runtimes cut what is below a millisecond. */
+const TICK_MS = 20;
+/** Where only whole seconds are told, as of the inode's change on Deno 2.9, or every other one, as by FAT. */
+const COARSE_TICK_MS = 2_020;
+let moments = 0;
+
+/** What changed a moment ago may change again at the same time by that clock: such a stamp is like no other. */
+function stampOf(
+  times: readonly (number | undefined)[],
+  ...others: readonly (number | null)[]
+): string {
+  const stamp = [...times, ...others].join();
+  return times.some(isFresh) ? `${stamp},moment ${++moments}` : stamp;
+}
+
+function isFresh(time: number | undefined): boolean {
+  if (time === undefined) return false;
+  return Date.now() - time < (time % 1_000 === 0 ? COARSE_TICK_MS : TICK_MS);
 }

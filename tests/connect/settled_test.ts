@@ -9,7 +9,7 @@ import { host } from "../../src/connect/host.ts";
 import { Settling } from "../../src/connect/settled.ts";
 import type { Target } from "../../src/connect/options.ts";
 import type { Adapter } from "../../src/transport/transport.ts";
-import { certificateText } from "../support/certificates.ts";
+import { certificatePath, certificateText } from "../support/certificates.ts";
 import { fakeServer, TARGET, trust } from "./fake_server.ts";
 import { withHome } from "./home.ts";
 import { askingClear } from "./logins.ts";
@@ -35,16 +35,17 @@ async function withVariable(name: string, value: string, use: () => Promise<void
 }
 
 test("settings are settled once while nothing changes", () =>
-  withHome(async (home) => {
-    home.write(".pg_service.conf", "[s]\nhost=db.test\n");
-    const settling = settlingOf({ ...TARGET, host: undefined, service: "s" });
+  withHome(async () => {
+    // A file that is older than this test: what changed a moment ago is read again in any case.
+    const sslrootcert = certificatePath("ca.crt");
+    const settling = settlingOf({ ...TARGET, sslmode: "verify-ca", sslrootcert });
     const [first, second] = [
       await settling.settle({ adapter }),
       await settling.settle({ adapter }),
     ];
     assert.equal(first.settings, second.settings);
     assert.equal(first.tls, second.tls);
-    assert.equal(first.settings.hosts[0]?.host, "db.test");
+    assert.equal(first.tls?.verify, "ca");
   }));
 
 test("those who ask at once share the work", async () => {
@@ -52,6 +53,19 @@ test("those who ask at once share the work", async () => {
   const all = await Promise.all(Array.from({ length: 20 }, () => settling.settle({ adapter })));
   assert.equal(new Set(all.map(({ settings }) => settings)).size, 1);
 });
+
+test("a file that is written twice in the same tick of the clock is read twice", () =>
+  withHome(async (home) => {
+    const settling = settlingOf({ ...TARGET, host: undefined, service: "s" });
+    for (let round = 100; round < 120; round++) {
+      for (const host of [`a${round}.test`, `b${round}.test`]) {
+        // In place, as long as before and as old: only the inode's time may tell, which has whole seconds on Deno.
+        const path = home.write(".pg_service.conf", `[s]\nhost=${host}\n`);
+        utimesSync(path, new Date(1_700_000_000_000), new Date(1_700_000_000_000));
+        assert.equal((await settling.settle({ adapter })).settings.hosts[0]?.host, host);
+      }
+    }
+  }));
 
 test("a service file that changed is read again", () =>
   withHome(async (home) => {
