@@ -6,6 +6,12 @@ import type { ContenderName } from "./contenders/table.ts";
 import { LineProcess } from "./line_process.ts";
 import type { Order } from "./orders.ts";
 
+/** Deno's own TLS takes roots beside the system's from here alone. */
+export const DENO_ENVIRONMENT: Readonly<Record<string, string>> = {
+  DENO_CERT: certificatePath("ca.crt"),
+  DENO_NO_UPDATE_CHECK: "1",
+};
+
 /** A process of one runtime with one contender loaded. */
 export class RuntimeWorker {
   readonly #process: LineProcess;
@@ -21,11 +27,9 @@ export class RuntimeWorker {
     folder: string,
   ): Promise<RuntimeWorker> {
     const args = [...flagsOf(runtime), join(folder, "worker.mjs")];
-    // Deno's own TLS takes roots beside the system's from here alone.
-    const environment = { DENO_CERT: certificatePath("ca.crt"), DENO_NO_UPDATE_CHECK: "1" };
     const name = `${contender} on ${runtime.name}`;
     const worker = new RuntimeWorker(
-      new LineProcess(name, runtime.executable, args, { environment }),
+      new LineProcess(name, runtime.executable, args, { environment: DENO_ENVIRONMENT }),
     );
     await worker.ask({ do: "load", contender });
     return worker;

@@ -22,6 +22,11 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: "direct + SCRAM", ...SCRAM, encryption: "direct" },
 ];
 
+/** Those in which a process is started for every sample, which takes longer than what is measured. */
+export const COLD_SCENARIOS: readonly Scenario[] = SCENARIOS.filter(({ name }) =>
+  ["trust", "SCRAM", "SSLRequest + SCRAM"].includes(name)
+);
+
 /** The scenario at a server, or at a proxy in front of it. */
 export function placeOf({ user, password, encryption }: Scenario, port: number): Place {
   const roots = certificateText("ca.crt");

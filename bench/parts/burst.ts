@@ -2,16 +2,13 @@ import { type Bench, bestOf, isPeer, type PartResult, runtimeTitle, titleOf } fr
 import type { ContenderName } from "../contenders/table.ts";
 import type { Burst } from "../orders.ts";
 import { RuntimeWorker } from "../runtime_worker.ts";
-import { conninfoOf, placeOf, type Scenario, SCENARIOS, takesPart } from "../scenarios.ts";
+import { COLD_SCENARIOS, conninfoOf, placeOf, type Scenario, takesPart } from "../scenarios.ts";
 import { median, ratioOf } from "../statistics.ts";
 
 const AT_ONCE = 100;
 /** Every round starts a process for everybody in every scenario, which takes longer than what is measured. */
 const ROUNDS = 3;
 const QUICK_ROUNDS = 1;
-const CHOSEN: readonly Scenario[] = SCENARIOS.filter(({ name }) =>
-  ["trust", "SCRAM", "SSLRequest + SCRAM"].includes(name)
-);
 
 /** A hundred connects at once, each time from a process that has connected nowhere yet. */
 export async function measureBurst(bench: Bench): Promise<PartResult> {
@@ -24,7 +21,7 @@ export async function measureBurst(bench: Bench): Promise<PartResult> {
   };
   for (let round = 0; round < rounds; round++) {
     bench.progress(`burst: round ${round + 1} of ${rounds}`);
-    for (const scenario of CHOSEN) {
+    for (const scenario of COLD_SCENARIOS) {
       for (const libpq of bench.libpqs) {
         const process = await libpq.start();
         add(
@@ -66,10 +63,10 @@ export async function measureBurst(bench: Bench): Promise<PartResult> {
         "Node"
       } through node:crypto.`,
     tables: [{
-      head: ["", ...CHOSEN.map(({ name }) => name)],
-      rows: [...samples].map(([who, own]) => [who, ...CHOSEN.map((one) => cell(own, one))]),
+      head: ["", ...COLD_SCENARIOS.map(({ name }) => name)],
+      rows: [...samples].map(([who, own]) => [who, ...COLD_SCENARIOS.map((one) => cell(own, one))]),
     }],
-    summary: CHOSEN.map((scenario) => {
+    summary: COLD_SCENARIOS.map((scenario) => {
       const wall = (who: string): number | undefined => {
         const own = samples.get(who)?.get(scenario.name);
         const libpq = base?.get(scenario.name) ?? [];

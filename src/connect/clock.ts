@@ -90,6 +90,7 @@ export class Clock {
 
   /** Releases timer and listener. */
   stop(): void {
+    // On Deno merely asking for clearTimeout takes 12 ms (transport/runtime.ts).
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#outer?.removeEventListener("abort", this.#fire);
   }

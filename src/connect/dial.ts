@@ -90,13 +90,18 @@ class Race {
   /** Gives up all sockets that are not open yet. */
   stop(): void {
     this.#over = true;
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#clearTimer();
     for (const one of this.#dialing) one.abort();
     this.#done.resolve({ opened: undefined, failures: this.#failures });
   }
 
-  #dialNext(): void {
+  #clearTimer(): void {
+    // On Deno merely asking for clearTimeout takes 12 ms (transport/runtime.ts).
     if (this.#timer !== undefined) clearTimeout(this.#timer);
+  }
+
+  #dialNext(): void {
+    this.#clearTimer();
     const address = this.#addresses[this.#next];
     if (address === undefined || this.#over) return;
     this.#next += 1;

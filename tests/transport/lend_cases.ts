@@ -56,6 +56,27 @@ export function lendCases(open: Open): readonly Case[] {
       },
     },
     {
+      title: "what came after octets were taken back is the first a feed gives",
+      async run(lab) {
+        const { near, far } = await open(lab);
+        const lender = lenderOf(near);
+        if (lender === undefined || near.feed === undefined) return;
+        lender.lend(recorded().sink);
+        lender.resumeLent();
+        lender.takeBack();
+        await far.write(Uint8Array.of(1));
+        // It has come by now, and nobody has asked for it.
+        await lab.settle();
+        const { sink, seen, heard } = recorded();
+        let ended = false;
+        near.feed({ ...sink, end: () => ended = true });
+        await heard(1);
+        await far.write(Uint8Array.of(2));
+        await heard(2);
+        assert.deepEqual([seen, ended], [[1, 2], false]);
+      },
+    },
+    {
       title: "close() rejects what is read after octets were taken back, and tells no sink",
       async run(lab) {
         const { near } = await open(lab);
