@@ -1,7 +1,7 @@
 /**
  * Measures what a connect costs, ours and others', side by side in one run: `deno task bench`. Starts its own servers.
  *
- *   --only latency,burst      these parts: flights, latency, burst, memory, size, import, start, decode, bridge
+ *   --only latency,burst      these parts: flights, latency, burst, profile, memory, size, import, start, decode, bridge
  *   --runtimes deno,bun,node  these runtimes; deno,bun,node-26 unless said; "node" stands for 20 and 26
  *   --rounds 16 --batch 10    how often, and how many connects at a stretch
  *   --quick                   few rounds
@@ -31,6 +31,7 @@ import { measureFlights } from "./parts/flights.ts";
 import { measureImport } from "./parts/import.ts";
 import { measureLatency } from "./parts/latency.ts";
 import { measureMemory } from "./parts/memory.ts";
+import { measureProfile } from "./parts/profile.ts";
 import { measureSize } from "./parts/size.ts";
 import { measureStart } from "./parts/start.ts";
 import { markdownOf, surroundingsOf } from "./report.ts";
@@ -39,6 +40,7 @@ const MEASURE: Readonly<Record<PartName, (bench: Bench) => Promise<PartResult>>>
   flights: measureFlights,
   latency: measureLatency,
   burst: measureBurst,
+  profile: measureProfile,
   memory: measureMemory,
   size: measureSize,
   import: measureImport,

@@ -6,6 +6,7 @@ export const PARTS = [
   "flights",
   "latency",
   "burst",
+  "profile",
   "memory",
   "size",
   "import",
