@@ -124,6 +124,11 @@ test("test files start everything before their first test", () => {
   assert.deepEqual(wrong, []);
 });
 
+test("octets are copied by new Uint8Array(): slice() of a Buffer does not copy", () => {
+  const wrong = sources.filter(({ text }) => /\.slice\(\)/.test(withoutCommentsAndTexts(text)));
+  assert.deepEqual(wrong.map(({ path }) => path), []);
+});
+
 test("the only bare import of src is @noble/hashes", () => {
   const bare = sources.flatMap(({ text }) => importsOf(text)).filter((target) =>
     !target.startsWith(".") && !target.startsWith("node:")

@@ -130,7 +130,7 @@ function readExtensions(content: Uint8Array): Pick<Certificate, "dnsNames" | "ip
     while (names.left > 0) {
       const name = names.next();
       if (name.tag === TAG_DNS_NAME) dnsNames.push(decodeName(name.content));
-      if (name.tag === TAG_IP_ADDRESS) ipAddresses.push(name.content.slice());
+      if (name.tag === TAG_IP_ADDRESS) ipAddresses.push(new Uint8Array(name.content));
     }
   }
   return { dnsNames, ipAddresses };

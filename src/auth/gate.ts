@@ -1,41 +1,24 @@
 import { PolicyError, ProtocolError, UsageError } from "../errors.ts";
 import type { AuthenticationMessage } from "../wire/authentication.ts";
 import type { ChannelFacts } from "./channel.ts";
-import { bindingOf, judgeTls } from "./gate_channel.ts";
-import type { Binding } from "./gate_channel.ts";
+import { type Evidence, type GssEvidence, judgeContext } from "./evidence.ts";
+import { type Binding, bindingOf, judgeTls } from "./gate_channel.ts";
 import { judgeDiscovery, type OAuthDiscovery } from "./oauth_discovery.ts";
 import type { TokenStatus } from "./oauthbearer.ts";
-import { challengeFor } from "./gate_request.ts";
-import type { Challenge, JudgedChannel, ScramChallenge } from "./gate_request.ts";
+import {
+  type Challenge,
+  challengeFor,
+  type JudgedChannel,
+  type ScramChallenge,
+} from "./gate_request.ts";
 import type { AuthenticationRequest } from "./methods.ts";
-import { checkPolicy, forbidden, refused } from "./policy.ts";
-import type { AuthPolicy } from "./policy.ts";
+import { type AuthPolicy, checkPolicy, forbidden, refused } from "./policy.ts";
 import { VerifiedServer } from "./scram.ts";
 
 export type { Challenge, GssChallenge, OAuthChallenge, ScramChallenge } from "./gate_request.ts";
+export type { Evidence, GssEvidence } from "./evidence.ts";
 export type { AuthMethod } from "./methods.ts";
 export type { AuthPolicy, TlsPolicy } from "./policy.ts";
-
-/** What has been done until AuthenticationOk came. */
-export type Evidence =
-  | { readonly method: "none" }
-  | { readonly method: "password" }
-  | { readonly method: "md5" }
-  | { readonly method: "crypt" }
-  | { readonly method: "scm" }
-  | { readonly method: "oauth" }
-  | GssEvidence
-  | { readonly method: "scram-sha-256"; readonly server: VerifiedServer };
-
-/** How far a GSSAPI context has come. */
-export interface GssEvidence {
-  /** Which request was answered with it. */
-  readonly method: "gss" | "sspi";
-  /** Whether it is complete on our side. */
-  readonly complete: boolean;
-  /** Whether the server has proved itself. */
-  readonly mutual: boolean;
-}
 
 type State =
   | { readonly at: "await-channel" }
@@ -55,7 +38,8 @@ export class Admission {
   /** Whether SCRAM was bound to the TLS channel (SCRAM-SHA-256-PLUS). */
   readonly channelBound: boolean;
   /**
-   * Whether SCRAM would have been bound, had the certificate been shown and had it a binding hash.
+   * Whether SCRAM ran over TLS that could not be bound, as the runtime shows no certificate or it has no binding hash;
+   * whatever the server offered.
    */
   readonly bindingUnavailable: boolean;
   readonly #genuine: true;
@@ -235,6 +219,22 @@ export class Gate {
   }
 
   /**
+   * Judges a GSSAPI context that is complete on our side, before the server gets the token that completes it there.
+   *
+   * @throws {PolicyError} `server-not-verified` if the server has not proved itself.
+   * @throws {UsageError} If the request was not answered with GSSAPI.
+   */
+  judgeContext(context: GssEvidence & { readonly complete: true }): void {
+    const state = this.#state;
+    if (state.at !== "answering" || state.challenge.kind !== context.method) {
+      throw this.#outOfOrder("judgeContext");
+    }
+    this.#state = { at: "refused" };
+    judgeContext(this.#policy, context);
+    this.#state = state;
+  }
+
+  /**
    * Judges AuthenticationOk.
    *
    * @param evidence What has been done until it came.
@@ -306,16 +306,4 @@ export class Gate {
   #outOfOrder(call: string): UsageError {
     return new UsageError(`Cannot call ${call}: the gate is at "${this.#state.at}"`);
   }
-}
-
-/** GSSAPI proves both sides only once its context is complete, and only if that was asked for. */
-function judgeContext(policy: AuthPolicy, evidence: GssEvidence): void {
-  if (evidence.complete && evidence.mutual) return;
-  throw refused(
-    policy,
-    "server-not-verified",
-    evidence.complete
-      ? "the GSSAPI context is complete, but the server has not proved itself (mutual authentication)"
-      : "the server accepted us in the middle of GSSAPI, it has not proved itself",
-  );
 }

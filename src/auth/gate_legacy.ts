@@ -60,7 +60,7 @@ export function legacyChallenge(
           { hint: "Use TLS (sslmode=require or better), or allow it with allowCleartextPassword" },
         );
       }
-      return { kind: "crypt", salt: request.salt.slice() };
+      return { kind: "crypt", salt: new Uint8Array(request.salt) };
     case "AuthenticationSCMCredential":
       if (policy.requireAuthText !== undefined || policy.required) {
         throw forbidden(policy, `${requested} (${method})`);

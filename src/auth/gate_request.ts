@@ -90,7 +90,7 @@ export function challengeFor(
     case "AuthenticationSCMCredential":
       return legacyChallenge(policy, request, channel);
     case "AuthenticationMD5Password":
-      return { kind: "md5", salt: request.salt.slice() };
+      return { kind: "md5", salt: new Uint8Array(request.salt) };
     case "AuthenticationCleartextPassword":
       if (channel.confidential || policy.allowCleartextPassword) return { kind: "password" };
       throw refused(
@@ -191,7 +191,7 @@ function chooseScram(
       kind: "scram",
       mechanism: "SCRAM-SHA-256-PLUS",
       gs2Header: "p=tls-server-end-point,,",
-      bindingData: binding.data.slice(),
+      bindingData: new Uint8Array(binding.data),
     };
   }
   if (policy.channelBinding === "require") throw notOffered(policy);

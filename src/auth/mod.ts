@@ -13,10 +13,8 @@
  *   nonce: btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(18)))),
  * });
  * const initialResponse = exchange.clientFirst(); // the data of SASLInitialResponse
- * // exchange.serverFirst(data) tells salt and iterations; derive with PBKDF2 from
- * saslprep(password), then
- * // exchange.clientFinal(scramKeys(saltedPassword)), and exchange.serverFinal(data) verifies the
- * server.
+ * // exchange.serverFirst(data) tells salt and iterations: derive with PBKDF2 from saslprep(password),
+ * // then exchange.clientFinal(scramKeys(saltedPassword)); exchange.serverFinal(data) verifies the server.
  * ```
  *
  * @module

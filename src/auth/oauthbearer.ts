@@ -7,7 +7,7 @@ const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
 const MAX_STATUS_OCTETS = 1992;
 /** libpq 18, MAX_SASL_NESTING_LEVEL. */
 const MAX_STATUS_DEPTH = 8;
-/** SASLInitialResponse may have 65 535 octets in all; what surrounds the token takes 43 of them. */
+/** SASLInitialResponse may have 65 535 octets in all; what surrounds the token takes 38 of them. */
 export const MAX_TOKEN_OCTETS = 65_000;
 
 const KEY_VALUE_SEPARATOR = 0x01;

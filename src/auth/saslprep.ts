@@ -19,12 +19,12 @@ import {
  * @returns The octets to derive keys from: always a copy.
  */
 export function saslprep(password: Uint8Array): Uint8Array {
-  if (password.every((octet) => octet < 0x80)) return password.slice();
+  if (password.every((octet) => octet < 0x80)) return new Uint8Array(password);
   const text = decodeUtf8(password);
-  if (text === undefined) return password.slice();
+  if (text === undefined) return new Uint8Array(password);
   const mapped = mapCharacters(text);
   if (mapped.length === 0 || hasForbidden(mapped) || hasMixedDirection(mapped)) {
-    return password.slice();
+    return new Uint8Array(password);
   }
   const joined = mapped.map((codePoint) => String.fromCodePoint(codePoint)).join("");
   return new TextEncoder().encode(joined.normalize("NFKC"));

@@ -131,7 +131,7 @@ export class ScramExchange {
     }
     this.#mechanism = options.mechanism;
     this.#gs2Header = options.gs2Header;
-    this.#bindingData = options.bindingData.slice();
+    this.#bindingData = new Uint8Array(options.bindingData);
     this.#nonce = options.nonce;
   }
 
@@ -161,7 +161,7 @@ export class ScramExchange {
     const state = this.#state;
     if (state.at !== "await-server-first") throw outOfOrder("serverFirst", state);
     this.#state = { at: "failed" };
-    const serverFirst = data.slice();
+    const serverFirst = new Uint8Array(data);
     const { nonce, salt, iterations } = parseServerFirst(serverFirst);
     const ours = ascii(this.#nonce);
     const theirs = ascii(nonce);

@@ -68,7 +68,7 @@ export function scramKeys(saltedPassword: Uint8Array): ScramKeys {
 
 /** A copy of both keys that belongs to the caller, to be wiped apart; no print shows it either. */
 export function copyScramKeys(keys: ScramKeys): ScramKeys {
-  return new DerivedKeys(keys.clientKey.slice(), keys.serverKey.slice());
+  return new DerivedKeys(new Uint8Array(keys.clientKey), new Uint8Array(keys.serverKey));
 }
 
 /** Overwrites both keys, which are of no use any more. */

@@ -33,6 +33,8 @@ export class Answerer {
   #file: FilePassword | undefined;
   #keyName: string | undefined;
   #keysReused = false;
+  /** Of the callbacks that have not answered yet. */
+  #asking: Set<AbortController> | undefined;
 
   /**
    * @param sources Where from.
@@ -64,6 +66,11 @@ export class Answerer {
     const given = this.#ask(source, method);
     given.catch(() => undefined);
     this.#early = { method, given };
+  }
+
+  /** No answer is wanted any more: callbacks that still work at one are told. */
+  dispose(): void {
+    for (const controller of this.#asking ?? []) controller.abort();
   }
 
   /** The server did not take what was answered, or did not prove that it knows it: it is not kept. */
@@ -124,8 +131,17 @@ export class Answerer {
     throw this.#missing(method);
   }
 
-  #ask(source: Callback, method: Method): Promise<string | Uint8Array> {
-    return asked(source, { ...this.#sources.context, method, signal: this.#clock.signal });
+  async #ask(source: Callback, method: Method): Promise<string | Uint8Array> {
+    const controller = new AbortController();
+    const asking = this.#asking ??= new Set();
+    asking.add(controller);
+    const release = this.#clock.onExpire(() => controller.abort());
+    try {
+      return await asked(source, { ...this.#sources.context, method, signal: controller.signal });
+    } finally {
+      release();
+      asking.delete(controller);
+    }
   }
 
   #missing(method: Method): PolicyError {

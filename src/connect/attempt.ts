@@ -83,6 +83,7 @@ export class Attempt {
       expected: this.#expected(address),
     });
     this.#gss?.dispose();
+    this.#answerer.dispose();
     // The encrypted one, where GSSAPI encrypts.
     const open = this.#transport;
     this.#endpoint(address).learn(start);
@@ -106,6 +107,7 @@ export class Attempt {
   abandon(): void {
     this.#transport?.close();
     this.#gss?.dispose();
+    this.#answerer.dispose();
   }
 
   /** With the socket closed, gets the token for the next connection; what keeps it away is the error then. */

@@ -85,11 +85,16 @@ async function attempt(
     if (!(error instanceof PgHandshakeError)) throw error;
     const outcome = outcomeOf(error, {
       tlsInUse: false,
-      // Once the key was sent nothing is tried again.
-      credentialsSent: error.phase === "cancel",
+      credentialsSent: false,
       sawAuthRequest: false,
     });
-    return { error, address: route.address, undialed: [], outcome };
+    return {
+      error,
+      address: route.address,
+      undialed: [],
+      // Once the key was sent nothing is tried again: another address may be another server.
+      outcome: error.phase === "cancel" ? { ...outcome, error: "other" } : outcome,
+    };
   }
 }
 

@@ -2,6 +2,7 @@ import { CancelHandshake } from "../handshake/cancel.ts";
 import type { CancelKey } from "../handshake/cancel_key.ts";
 import { UsageError } from "../errors.ts";
 import { Clock } from "./clock.ts";
+import type { Transport } from "../transport/transport.ts";
 import { drive } from "./drive.ts";
 import type { Circumstances, Route } from "./establish.ts";
 import { startGss } from "./start_gss.ts";
@@ -59,39 +60,47 @@ export async function bringCancel(
 ): Promise<void> {
   const { address, adapter, encryption, policy, tls, gss } = route;
   const { clock, emit, plaintextAfterRefusal } = options;
+  let transport = await dialWithin(clock, adapter, address);
   try {
-    let transport = await adapter.dial(address, clock.signal);
-    try {
-      const machine = new CancelHandshake({
-        encryption,
-        plaintextAfterRefusal,
-        key,
-        policy: { ...policy, channelBinding: "disable" },
-        channel: { kind: "plain", local: transport.endpoint.local },
-        traced: emit !== undefined,
-      });
-      await drive(machine, transport, {
-        tls,
-        clock,
-        phase: () => machine.phase,
-        startGss: async (plain) => {
-          if (gss === undefined) throw new TypeError("A cancel with GSSAPI has no provider");
-          const secured = await startGss(plain, gss, clock);
-          transport = secured.transport;
-          return secured;
-        },
-        answer: (request) => {
-          throw new UsageError(`Cannot answer "${request.want}": a cancel asks for nothing`);
-        },
-        report: (event) => {
-          if (event.type === "message" || event.type === "secured") emit?.(event);
-        },
-      });
-    } finally {
-      transport.close();
-    }
+    const machine = new CancelHandshake({
+      encryption,
+      plaintextAfterRefusal,
+      key,
+      policy: { ...policy, channelBinding: "disable" },
+      channel: { kind: "plain", local: transport.endpoint.local },
+      traced: emit !== undefined,
+    });
+    await drive(machine, transport, {
+      tls,
+      clock,
+      phase: () => machine.phase,
+      startGss: async (plain) => {
+        if (gss === undefined) throw new TypeError("A cancel with GSSAPI has no provider");
+        const secured = await startGss(plain, gss, clock);
+        transport = secured.transport;
+        return secured;
+      },
+      answer: (request) => {
+        throw new UsageError(`Cannot answer "${request.want}": a cancel asks for nothing`);
+      },
+      report: (event) => {
+        if (event.type === "message" || event.type === "secured") emit?.(event);
+      },
+    });
+  } finally {
+    transport.close();
+  }
+}
+
+async function dialWithin(
+  clock: Clock,
+  adapter: Route["adapter"],
+  address: Route["address"],
+): Promise<Transport> {
+  try {
+    return await adapter.dial(address, clock.signal);
   } catch (error) {
-    if (clock.expired) throw clock.error("cancel");
+    if (clock.expired) throw clock.error("dial");
     throw error;
   }
 }

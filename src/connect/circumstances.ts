@@ -1,7 +1,7 @@
 import { legacyMethods } from "../auth/legacy.ts";
 import { now } from "../transport/runtime.ts";
 import { tokensOf } from "./bearer.ts";
-import { abortError } from "./clock.ts";
+import { abortError, Clock } from "./clock.ts";
 import type { Circumstances } from "./establish.ts";
 import { checkFirstQuery } from "./first_query.ts";
 import { gssMode } from "./gss_mode.ts";
@@ -26,9 +26,15 @@ export async function settledFor(
   checkFirstQuery(options.firstQuery);
   legacyMethods(options.allowLegacyAuth ?? []);
   if (signal?.aborted) throw abortError(signal, "settings");
-  const settled = await settle();
-  if (signal?.aborted) throw abortError(signal, "settings");
-  return settled;
+  if (signal === undefined) return await settle();
+  const clock = new Clock(signal, undefined);
+  try {
+    const settled = await clock.race(settle(), "settings");
+    if (clock.expired) throw clock.error("settings");
+    return settled;
+  } finally {
+    clock.stop();
+  }
 }
 
 /**

@@ -82,7 +82,7 @@ export class Connector implements Disposable {
    */
   async connect(options?: ConnectOptions): Promise<Session> {
     const began = now();
-    const all = options === undefined ? this.#options : { ...this.#options, ...options };
+    const all = options === undefined ? this.#options : { ...this.#options, ...given(options) };
     const settled = await settledFor(all, () => this.#settling.settle(all));
     return await openSession(await circumstancesOf(settled, all, this.#memory, began), began);
   }
@@ -115,4 +115,9 @@ export class Connector implements Disposable {
   } {
     return { learned: this.learned, statistics: this.statistics };
   }
+}
+
+/** What is undefined is as if it were absent, as in a target. */
+function given(options: ConnectOptions): ConnectOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

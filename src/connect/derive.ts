@@ -15,7 +15,7 @@ export async function deriveScramKeys(
   salt: Uint8Array,
   iterations: number,
 ): Promise<ScramKeys> {
-  const own = password.slice();
+  const own = new Uint8Array(password);
   const prepared = own.every((octet) => octet < 0x80) ? own : await saslprepared(own);
   let saltedPassword: Uint8Array | undefined;
   try {

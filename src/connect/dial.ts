@@ -24,7 +24,8 @@ export interface DialResult {
  * @param addresses At least one, in the order to try them.
  * @param clock Bounds all of it.
  * @param options What to tell each socket.
- * @throws {ConnectionError} `timeout` or `aborted` when the clock runs out.
+ * @throws {ConnectionError} `timeout` or `aborted` if the clock has run out before; if it does so meanwhile, that is the
+ *   failure of every address that has not answered.
  */
 export async function dial(
   adapter: Adapter,
@@ -43,7 +44,8 @@ export async function dial(
     const result = await race.run();
     if (!clock.expired) return result;
     result.opened?.transport.close();
-    throw clock.error("dial");
+    const unanswered = race.unanswered.map((address) => ({ address, error: clock.error("dial") }));
+    return { opened: undefined, failures: [...result.failures, ...unanswered] };
   } finally {
     release();
   }
@@ -69,11 +71,12 @@ class Race {
   readonly #adapter: Adapter;
   readonly #addresses: readonly Address[];
   readonly #options: SocketOptions;
-  readonly #dialing = new Set<AbortController>();
+  readonly #dialing = new Map<AbortController, Address>();
   readonly #failures: DialFailure[] = [];
   readonly #done: PromiseWithResolvers<DialResult> = withResolvers();
   #next = 0;
   #over = false;
+  #unanswered: readonly Address[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(adapter: Adapter, addresses: readonly Address[], options: SocketOptions) {
@@ -87,11 +90,17 @@ class Race {
     return this.#done.promise;
   }
 
+  /** The addresses that were being dialed when the race was stopped. */
+  get unanswered(): readonly Address[] {
+    return this.#unanswered;
+  }
+
   /** Gives up all sockets that are not open yet. */
   stop(): void {
+    if (!this.#over) this.#unanswered = [...this.#dialing.values()];
     this.#over = true;
     this.#clearTimer();
-    for (const one of this.#dialing) one.abort();
+    for (const one of this.#dialing.keys()) one.abort();
     this.#done.resolve({ opened: undefined, failures: this.#failures });
   }
 
@@ -106,7 +115,7 @@ class Race {
     if (address === undefined || this.#over) return;
     this.#next += 1;
     const controller = new AbortController();
-    this.#dialing.add(controller);
+    this.#dialing.set(controller, address);
     this.#adapter.dial(address, controller.signal, this.#options).then(
       (transport) => this.#onOpen(controller, { transport, address }),
       (error) => this.#onFailure(controller, address, error),

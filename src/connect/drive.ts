@@ -73,6 +73,8 @@ export async function drive<Result>(
           step = answered(machine, await options.answer(next.request));
           break;
         case "finish":
+          // A callback may have fired the signal over the last messages; the socket is closed then.
+          if (clock.expired) throw clock.error(options.phase());
           return next.result;
         case "fail":
           throw next.error;

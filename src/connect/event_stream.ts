@@ -39,7 +39,7 @@ export class EventStream<T> implements AsyncIterableIterator<T> {
 
   /** Whether the source should wait. */
   get full(): boolean {
-    return this.#weight >= SOFT_LIMIT;
+    return this.#end === undefined && this.#weight >= SOFT_LIMIT;
   }
 
   /** Adds an event of about so many octets. */

@@ -27,12 +27,8 @@ export interface Host {
   /** The account's name, PostgreSQL's default user. */
   userName(): Promise<string>;
   /**
-   * The home directory, on Windows the directory of application data, by the environment; undefined where it does not
-   * say, or may not be read.
-   */
-  homeDirectory(): string | undefined;
-  /**
-   * The home directory by the environment, else by the system's accounts; undefined where there is none.
+   * The home directory, on Windows the directory of application data: by the environment, else by the system's
+   * accounts; undefined where there is none, or it may not be looked up.
    *
    * @throws {ConfigError} `missing-permission`, if it is needed.
    */
@@ -119,11 +115,6 @@ export const host: Host = {
           "be looked up)",
       });
     }
-  },
-
-  homeDirectory(): string | undefined {
-    // Asking first keeps Deno from prompting for something that is only a default.
-    return host.environmentReader()(homeVariable(), false) || undefined;
   },
 
   async accountHome(needed: boolean): Promise<string | undefined> {

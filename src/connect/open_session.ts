@@ -1,4 +1,5 @@
 import { now } from "../transport/runtime.ts";
+import { abortError } from "./clock.ts";
 import { type Circumstances, establish, type Established } from "./establish.ts";
 import { Journey } from "./journey.ts";
 import { ConnectReport, type Savings, savings } from "./report.ts";
@@ -25,10 +26,14 @@ export async function openSession(circumstances: Circumstances, began: number): 
   return new Session(result, { ...circumstances, report });
 }
 
-/** A listener that throws gets its error, and nobody gets the session. */
-function announce({ emit }: Circumstances, { transport }: Established): void {
+/**
+ * Says that the session is ready. A listener that throws gets its error, one that fires the signal the signal's, and
+ * nobody gets the session.
+ */
+function announce({ emit, options: { signal } }: Circumstances, { transport }: Established): void {
   try {
     emit?.({ type: "ready" });
+    if (signal?.aborted) throw abortError(signal, "ready");
   } catch (error) {
     transport.close();
     throw error;

@@ -49,7 +49,7 @@ export class ConnectReport {
     saved: Savings = savings(false, false, false),
   ) {
     // A list that was filled one by one has room for more.
-    this.attempts = attempts.slice();
+    this.attempts = [...attempts];
     this.durationMs = durationMs;
     this.saved = saved;
   }

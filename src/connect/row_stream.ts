@@ -153,7 +153,8 @@ export class RowStream implements AsyncIterableIterator<StreamedRow>, AsyncDispo
 
 /** What ending early brings about by itself. */
 function isExpected(error: unknown): boolean {
-  return error instanceof PgHandshakeError && error.code === "aborted" && error.phase === "ready";
+  return error instanceof PgHandshakeError && error.phase === "ready" &&
+    (error.code === "aborted" || error.code === "timeout");
 }
 
 function weightOf(values: RowValues): number {

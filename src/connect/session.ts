@@ -2,9 +2,9 @@ import type { Admission } from "../auth/gate.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
 import { ConnectionError, type PgHandshakeError, UsageError } from "../errors.ts";
 import type { CancelKey } from "../handshake/cancel_key.ts";
-import { versionText } from "../handshake/describe.ts";
 import { readServerVersion, type ServerVersion } from "../handshake/server_version.ts";
 import type { Endpoint, Transport } from "../transport/transport.ts";
+import { versionText } from "../wire/codes.ts";
 import type { NoticeFields } from "../wire/notice.ts";
 import { Announcements } from "./announcements.ts";
 import { cancelOver } from "./cancel_over.ts";
@@ -13,6 +13,7 @@ import { DetachedSession } from "./detached.ts";
 import type { Circumstances, Established, Route } from "./establish.ts";
 import type { EventStream } from "./event_stream.ts";
 import { firstQueryText } from "./first_query.ts";
+import { Listening } from "./listening.ts";
 import { MessageStream } from "./message_stream.ts";
 import type { ConnectOptions, Notification, ParameterChange } from "./options.ts";
 import { QueryQueue } from "./query_queue.ts";
@@ -31,7 +32,7 @@ import {
   whyNotOpen,
 } from "./session_state.ts";
 import { Collector, type QueryResult } from "./simple_query.ts";
-import { quoteChannel, Subscription } from "./subscription.ts";
+import type { Subscription } from "./subscription.ts";
 import { soon } from "../transport/runtime.ts";
 
 /** How a query of a session is run. */
@@ -62,9 +63,10 @@ export class Session implements AsyncDisposable {
   readonly #conversation: Conversation<Session>;
   /** Made with the first query. */
   #queries: QueryQueue | undefined;
-  /** How many subscriptions each channel has; made with the first. */
-  #listening: Map<string, number> | undefined;
+  /** Made with the first subscription. */
+  #listening: Listening | undefined;
   #state: SessionState = OPEN;
+  #closing: Promise<void> | undefined;
   /** Made when somebody asks for it. */
   #closed: Promise<SessionEnd> | undefined;
   #onClosed: ((reason: SessionEnd) => void) | undefined;
@@ -221,21 +223,13 @@ export class Session implements AsyncDisposable {
    * ```
    */
   async listen(channel: string): Promise<Subscription> {
-    const quoted = quoteChannel(channel);
-    const subscription = new Subscription(channel, {
-      onRoom: () => this.#conversation.wake(),
-      leave: (left) => this.#leave(left, quoted),
+    const listening = this.#listening ??= new Listening({
+      announcements: this.#announcements,
+      wake: () => this.#conversation.wake(),
+      run: (statement) => this.query(statement),
+      isOpen: () => this.#state.at === "open",
     });
-    this.#announcements.add(subscription);
-    const listening = this.#listening ??= new Map<string, number>();
-    listening.set(channel, (listening.get(channel) ?? 0) + 1);
-    try {
-      await this.query(`LISTEN ${quoted}`);
-      return subscription;
-    } catch (error) {
-      this.#forget(subscription);
-      throw error;
-    }
+    return await listening.subscribe(channel);
   }
 
   /** Notifications of every channel the session listens to, from now on. */
@@ -261,10 +255,11 @@ export class Session implements AsyncDisposable {
    * SQLSTATE 57014, unless it was faster.
    *
    * @param options A signal to give up the cancel itself.
-   * @throws {UsageError} If the server gave no key to cancel with.
+   * @throws {UsageError} `session-closed`, or the server gave no key to cancel with.
    * @throws {ConnectionError} If the way there fails; `timeout` after `connect_timeout`, else ten seconds.
    */
   async cancel(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#assertOpen("cancel");
     const key = this.#cancelKey;
     if (key === undefined) {
       throw new UsageError("Cannot cancel: the server sent no BackendKeyData", { phase: "cancel" });
@@ -292,7 +287,11 @@ export class Session implements AsyncDisposable {
 
   /** Sends Terminate and releases the socket. A query still running is lost. May be called again. */
   async close(): Promise<void> {
-    if (this.#state.at !== "open") return;
+    if (this.#state.at === "open") this.#closing = this.#terminate();
+    await this.#closing;
+  }
+
+  async #terminate(): Promise<void> {
     this.#state = CLOSING;
     try {
       // Behind a running query Terminate would not be read before the query ends, and may not even be written.
@@ -383,21 +382,6 @@ export class Session implements AsyncDisposable {
     this.#announcements.end(reason);
     this.#onClosed?.(endOf(reason));
     this.#options.onClose?.(endOf(reason));
-  }
-
-  async #leave(subscription: Subscription, quoted: string): Promise<void> {
-    const others = this.#forget(subscription);
-    if (others === 0 && this.#state.at === "open") await this.query(`UNLISTEN ${quoted}`);
-  }
-
-  /** Drops a subscription; returns how many others listen to its channel. */
-  #forget(subscription: Subscription): number {
-    const { channel } = subscription;
-    this.#announcements.remove(subscription);
-    const others = (this.#listening?.get(channel) ?? 1) - 1;
-    if (others === 0) this.#listening?.delete(channel);
-    else this.#listening?.set(channel, others);
-    return others;
   }
 
   #assertOpen(call: string): void {

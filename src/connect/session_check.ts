@@ -1,6 +1,7 @@
 import { ConnectionError, PgHandshakeError } from "../errors.ts";
 import type { SessionStart } from "../handshake/client_state.ts";
 import { readServerVersion } from "../handshake/server_version.ts";
+import { ServerError } from "../handshake/server_error.ts";
 import { judgeSession, type SessionVerdict, type WantedSession } from "../plan/session_attrs.ts";
 import type { Transport } from "../transport/transport.ts";
 import { takeAsynchronous } from "./asynchronous.ts";
@@ -37,7 +38,9 @@ export async function checkSession(
   const release = clock.onExpire(() => transport.close());
   try {
     const stream = new MessageStream(transport, start.leftover, emit);
-    return await settle(stream, start, { wants, verdict, ...surroundings });
+    const settled = await settle(stream, start, { wants, verdict, ...surroundings });
+    if (clock.expired) throw clock.error("ready");
+    return settled;
   } catch (error) {
     if (clock.expired) throw clock.error("ready");
     throw error;
@@ -63,7 +66,11 @@ async function settle(
       stream,
       encodeQuery(verdict.query),
       (message) => takeAsynchronous(message, { own: () => parameters }, context.options),
-    );
+    ).catch((error: unknown) => {
+      // A server that shuts down during the question is not what is wanted, whatever it says; the next host may be.
+      if (!(error instanceof ServerError)) throw error;
+      throw unusable(wants, `it ended the session with "${error.serverMessage}"`, error);
+    });
     transactionStatus = end.status;
     verdict = verdict.judge(oneValue(end));
   }
@@ -71,12 +78,7 @@ async function settle(
     return { ...start, parameters, transactionStatus, leftover: stream.take().leftover };
   }
   await stream.send({ type: "Terminate" });
-  const because = verdict.is === "refused" ? verdict.because : "it did not tell";
-  throw new ConnectionError(
-    "session-attrs",
-    `Cannot use this server: ${because}, target_session_attrs wants "${wants}"`,
-    { phase: "ready" },
-  );
+  throw unusable(wants, verdict.is === "refused" ? verdict.because : "it did not tell");
 }
 
 /** The one value of a query; undefined if it failed, which does not tell either, or gave anything else. */
@@ -89,4 +91,12 @@ function oneValue(end: QueryEnd): string | undefined {
     if (error instanceof PgHandshakeError) return undefined;
     throw error;
   }
+}
+
+function unusable(wants: WantedSession, because: string, cause?: unknown): ConnectionError {
+  return new ConnectionError(
+    "session-attrs",
+    `Cannot use this server: ${because}, target_session_attrs wants "${wants}"`,
+    { phase: "ready", ...(cause === undefined ? {} : { cause }) },
+  );
 }

@@ -87,7 +87,7 @@ async function rootsOf(
   const { sslrootcert } = settings;
   if (sslrootcert === "system") return "system";
   if (sslrootcert !== undefined && isPem(sslrootcert)) return { pem: sslrootcert };
-  const path = sslrootcert ?? defaultFile("root.crt", host);
+  const path = sslrootcert ?? await defaultFile("root.crt", host);
   const pem = path === undefined ? undefined : await host.readText(path, "sslrootcert");
   if (pem !== undefined) {
     if (isPem(pem)) return { pem };
@@ -109,8 +109,11 @@ async function rootsOf(
 }
 
 /** libpq's default files; one that may not be read counts as absent, so that Deno does not prompt for it. */
-function defaultFile(name: "root.crt" | "root.crl", host: Host): string | undefined {
-  const home = host.homeDirectory();
+async function defaultFile(
+  name: "root.crt" | "root.crl",
+  host: Host,
+): Promise<string | undefined> {
+  const home = await host.accountHome(false);
   if (home === undefined) return undefined;
   const path = `${home}/${host.platform === "windows" ? "postgresql" : ".postgresql"}/${name}`;
   return mayRead(path) ? path : undefined;
@@ -123,7 +126,8 @@ function defaultFile(name: "root.crt" | "root.crl", host: Host): string | undefi
 async function revocationListsOf(settings: Settings, host: Host): Promise<string | undefined> {
   const { sslcrl, sslcrldir } = settings;
   const lists: string[] = [];
-  const file = sslcrl ?? (sslcrldir === undefined ? defaultFile("root.crl", host) : undefined);
+  const file = sslcrl ??
+    (sslcrldir === undefined ? await defaultFile("root.crl", host) : undefined);
   if (file !== undefined) await addList(lists, file, "sslcrl", host);
   const others = sslcrldir === undefined ? [] : await host.filesIn(sslcrldir, "sslcrldir");
   for (const path of others) await addList(lists, path, "sslcrldir", host);

@@ -51,12 +51,6 @@ export class WatchedHost implements Host {
     return this.#host.userName();
   }
 
-  homeDirectory(): string | undefined {
-    const then = this.#host.homeDirectory();
-    this.#observations.set("home", { now: () => this.#host.homeDirectory(), then });
-    return then;
-  }
-
   async accountHome(needed: boolean): Promise<string | undefined> {
     const then = await this.#host.accountHome(needed);
     this.#observations.set("account", { now: () => this.#host.accountHome(needed), then });

@@ -45,7 +45,7 @@ function load(bun: BunForeign, path: string, signatures: Signatures): ForeignLib
     copyFrom: (address, length) =>
       length === 0
         ? new Uint8Array(0)
-        : new Uint8Array(bun.toArrayBuffer(Number(address), 0, length)).slice(),
+        : new Uint8Array(bun.toArrayBuffer(Number(address), 0, length).slice(0)),
   };
 }
 

@@ -59,6 +59,6 @@ function load(koffi: Koffi, path: string, signatures: Signatures): ForeignLibrar
     openThread: () => thread,
     addressOf: (octets) => BigInt(koffi.address(octets)),
     copyFrom: (address, length) =>
-      length === 0 ? new Uint8Array(0) : new Uint8Array(koffi.view(address, length)).slice(),
+      length === 0 ? new Uint8Array(0) : new Uint8Array(koffi.view(address, length).slice(0)),
   };
 }

@@ -37,7 +37,9 @@ function load(ffi: NodeForeign, path: string, signatures: Signatures): ForeignLi
     openThread: () => offload.open(),
     addressOf: (octets) => BigInt(ffi.getRawPointer(octets)),
     copyFrom: (address, length) =>
-      length === 0 ? new Uint8Array(0) : new Uint8Array(ffi.toArrayBuffer(address, length)).slice(),
+      length === 0
+        ? new Uint8Array(0)
+        : new Uint8Array(ffi.toArrayBuffer(address, length).slice(0)),
   };
 }
 

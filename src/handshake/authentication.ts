@@ -20,7 +20,7 @@ import { beginGss, continueGss, sendToken, tokenRequest } from "./gss_exchange.t
 import type { Outbox } from "./outbox.ts";
 import { judgeProtocolVersion } from "./protocol_version.ts";
 import { nonceOf } from "./nonce.ts";
-import { outOfPlace } from "./refusals.ts";
+import { outOfPlace, repeated } from "./refusals.ts";
 import type { Answer, Next } from "./step.ts";
 
 /** What authenticating needs besides the state. */
@@ -121,7 +121,7 @@ export function onAnswer(
     return sendBearer(state, answer.token, outbox);
   }
   if (state.at === "await-gss-token" && answer.kind === "gss-token") {
-    return sendToken(state, answer, outbox);
+    return sendToken(state, answer, means);
   }
   return undefined;
 }
@@ -141,7 +141,7 @@ function onFirstAnswer(
 ): Move {
   const { gate, outbox, config } = means;
   if (message.type === "NegotiateProtocolVersion") {
-    if (state.negotiated) throw outOfPlace(message, state);
+    if (state.negotiated) throw repeated(message, state);
     const version = judgeProtocolVersion(message, {
       requested: state.version,
       least: config.minProtocolVersion,

@@ -10,9 +10,10 @@ import {
 } from "../errors.ts";
 import { Deframer } from "../wire/deframer.ts";
 import type { CancelKey } from "./cancel_key.ts";
-import { endedInsteadOfAnswer, judgeSslAnswer, surplusOctets, tlsRefused } from "./encryption.ts";
+import { endedInsteadOfAnswer, judgeSslAnswer, tlsRefused } from "./encryption.ts";
 import { endedInsteadOfGssAnswer, gssRefused, judgeGssAnswer } from "./gss_encryption.ts";
 import { Outbox } from "./outbox.ts";
+import { checkSecured } from "./refusals.ts";
 import type { Answer, Machine, Next, Step } from "./step.ts";
 
 /** What a cancel needs to know. */
@@ -124,7 +125,7 @@ export class CancelHandshake implements Machine<undefined> {
 
   secured(channel: ChannelFacts): Step<undefined> {
     return this.#step("secured", ["await-tls", "await-gss"], () => {
-      if (this.#deframer.held > 0) throw surplusOctets(this.#deframer.held, "the TLS handshake");
+      checkSecured(channel, this.#state.at === "await-gss" ? "await-gss" : "await-tls");
       return this.#request(channel);
     });
   }

@@ -18,7 +18,7 @@ export class CancelKey {
    */
   constructor(processId: number, secretKey: Uint8Array) {
     this.processId = processId;
-    this.#secretKey = secretKey.length === 4 ? integerOf(secretKey) : secretKey.slice();
+    this.#secretKey = secretKey.length === 4 ? integerOf(secretKey) : new Uint8Array(secretKey);
   }
 
   /** How many octets the key has; the key itself stays inside. */

@@ -9,9 +9,8 @@ import {
   ProtocolError,
   UsageError,
 } from "../errors.ts";
-import { type BackendMessage, decodeBackend } from "../wire/backend.ts";
-import { isBackendType } from "../wire/codes.ts";
-import { Deframer, type Frame } from "../wire/deframer.ts";
+import type { BackendMessage } from "../wire/backend.ts";
+import { Deframer } from "../wire/deframer.ts";
 import { encodeFrontend } from "../wire/frontend.ts";
 import type { StartupMessage } from "../wire/startup.ts";
 import {
@@ -32,21 +31,19 @@ import {
   type State,
 } from "./client_state.ts";
 import { endedGuess, guessAt, initialResponse, refusedGuess } from "./early.ts";
-import { endedInsteadOfAnswer, judgeSslAnswer, surplusOctets, tlsRefused } from "./encryption.ts";
+import { endedInsteadOfAnswer, judgeSslAnswer, tlsRefused } from "./encryption.ts";
 import { endedInsteadOfGssAnswer, gssRefused, judgeGssAnswer } from "./gss_encryption.ts";
+import { Incoming } from "./incoming.ts";
 import { Outbox } from "./outbox.ts";
 import { checkNonce, nonceOf } from "./nonce.ts";
-import { MAX_START_OCTETS, PHASES } from "./phases.ts";
 import { prepare } from "./prepare.ts";
-import { endedIn, notPostgresql, outOfPlace, serverError } from "./refusals.ts";
+import { checkSecured, endedIn, serverError } from "./refusals.ts";
 import type { Answer, Machine, Next, Step } from "./step.ts";
 import { TokenWanted } from "./token_wanted.ts";
 
 const READ: Next<never> = { do: "read" };
 /** The server has our half of the nonce; with its own come salt and iteration count. */
 const READ_BEFORE_KEYS: Next<never> = { do: "read", soon: "scram-keys" };
-/** The type octet and the length word. */
-const FRAME_HEADER = 5;
 
 /**
  * The client's side of start-up, from the first octet to ReadyForQuery, as PostgreSQL's manual describes it
@@ -66,12 +63,12 @@ export class ClientHandshake implements Machine<SessionStart> {
   readonly #gate: Gate;
   readonly #deframer = new Deframer();
   readonly #outbox: Outbox;
+  readonly #incoming: Incoming;
   readonly #startup: StartupMessage;
   readonly #startupOctets: Uint8Array;
   readonly #means: AuthenticationMeans;
   #state: State = { at: "idle" };
   #encryption: Encryption;
-  #octetsTaken = 0;
 
   /**
    * Makes a machine for one connection.
@@ -85,6 +82,7 @@ export class ClientHandshake implements Machine<SessionStart> {
     this.#encryption = config.encryption;
     this.#gate = new Gate(config.policy);
     this.#outbox = new Outbox(config.traced);
+    this.#incoming = new Incoming(this.#deframer, this.#outbox);
     // Mistakes of our caller show here, not in the middle of a conversation.
     const { protocolVersion: version, startup: parameters } = config;
     this.#startup = { type: "StartupMessage", version, parameters };
@@ -150,10 +148,9 @@ export class ClientHandshake implements Machine<SessionStart> {
 
   secured(channel: ChannelFacts): Step<SessionStart> {
     return this.#step(() => {
-      // The answer to GSSENCRequest left nothing held, and what follows it is read by whoever encrypts.
-      if (this.#state.at === "await-gss") return this.#startUp(channel);
-      this.#expect("secured", "await-tls");
-      if (this.#deframer.held > 0) throw surplusOctets(this.#deframer.held, "the TLS handshake");
+      const at = this.#state.at === "await-gss" ? "await-gss" : "await-tls";
+      this.#expect("secured", at);
+      checkSecured(channel, at);
       return this.#startUp(channel);
     });
   }
@@ -235,47 +232,21 @@ export class ClientHandshake implements Machine<SessionStart> {
   #advance(): Next<SessionStart> {
     for (;;) {
       const state = this.#state;
-      if (state.at === "await-ssl-answer") {
-        const next = this.#onSslAnswer();
-        if (next !== undefined) return next;
-        continue;
-      }
+      if (state.at === "await-ssl-answer") return this.#onSslAnswer();
       if (state.at === "await-gss-answer") return this.#onGssAnswer();
       if (!isReading(state)) {
         throw new UsageError(
           `Cannot go on: the machine is at "${state.at}", where it does not read`,
         );
       }
-      const frame = this.#nextFrame(state);
-      if (frame === undefined) return state.at === "sasl-continue" ? READ_BEFORE_KEYS : READ;
-      this.#octetsTaken += frame.body.length + FRAME_HEADER;
-      if (this.#octetsTaken > MAX_START_OCTETS) {
-        throw new ProtocolError(
-          `Cannot take more than ${MAX_START_OCTETS} octets before ReadyForQuery`,
-        );
-      }
-      const message = decodeBackend(frame);
-      this.#outbox.received(message, frame.body.length + FRAME_HEADER);
-      if (!PHASES[state.at].legal.includes(message.type)) throw outOfPlace(message, state);
+      const message = this.#incoming.next(state);
+      if (message === undefined) return state.at === "sasl-continue" ? READ_BEFORE_KEYS : READ;
       const next = this.#onMessage(state, message);
       if (next !== undefined) return next;
     }
   }
 
-  #nextFrame(state: ReadingState): Frame | undefined {
-    const isFirst = state.at === "await-authentication" && !state.negotiated;
-    // Judged by its first octet: another protocol's greeting may announce more than it ever sends.
-    const type = this.#deframer.peek();
-    if (isFirst && type !== undefined && !isBackendType(type)) throw notPostgresql();
-    try {
-      return this.#deframer.message(PHASES[state.at].limits);
-    } catch (error) {
-      if (isFirst && error instanceof MessageFormatError) throw notPostgresql(error);
-      throw error;
-    }
-  }
-
-  #onSslAnswer(): Next<SessionStart> | undefined {
+  #onSslAnswer(): Next<SessionStart> {
     const answer = judgeSslAnswer(this.#deframer);
     if (answer === undefined) return READ;
     this.#outbox.receivedAnswer(answer);

@@ -1,4 +1,5 @@
 import type { BackendMessage } from "../wire/backend.ts";
+import { versionText } from "../wire/codes.ts";
 import type { FrontendMessage } from "../wire/frontend.ts";
 import { printable } from "../printable.ts";
 import type { MessageEvent } from "./step.ts";
@@ -10,11 +11,6 @@ const MAX_SHOWN = 200;
 
 function shown(text: string): string {
   return printable(text, { keepLines: false, max: MAX_SHOWN });
-}
-
-/** A protocol version as people write it: "3.0", "3.2". */
-export function versionText(version: number): string {
-  return `${version >>> 16}.${version & 0xffff}`;
 }
 
 /** What a message of the client says, for a trace; passwords, proofs, tokens and keys are not shown. */

@@ -39,14 +39,13 @@ export function judgeSslAnswer(deframer: Deframer): "S" | "N" | undefined {
   }
   // What stands behind the answer would be plaintext posing as TLS, or an answer to a StartupMessage that was
   // never sent (CVE-2021-23222).
-  if (deframer.held > 0) throw surplusOctets(deframer.held, "the answer to SSLRequest");
+  if (deframer.held > 0) throw surplusOctets(deframer.held);
   return octet === SSL_ACCEPTED ? "S" : "N";
 }
 
-/** The error for octets that are held when the channel changes. */
-export function surplusOctets(count: number, behind: string): ProtocolError {
+function surplusOctets(count: number): ProtocolError {
   return new ProtocolError(
-    `Cannot negotiate TLS: ${count} octets stand behind ${behind} where nothing was expected`,
+    `Cannot negotiate TLS: ${count} octets stand behind the answer to SSLRequest where nothing was expected`,
     {
       phase: "negotiate",
       hint: "Somebody between this client and the server may be injecting octets",

@@ -1,4 +1,4 @@
-import type { GssEvidence } from "../auth/gate.ts";
+import type { Gate, GssEvidence } from "../auth/gate.ts";
 import { PolicyError, ProtocolError } from "../errors.ts";
 import { MAX_TOKEN_LENGTH } from "../wire/codes.ts";
 import { type Agreed, agreed } from "./client_state.ts";
@@ -70,16 +70,11 @@ export function tokenRequest(
 export function sendToken(
   state: AwaitGssToken,
   answer: Extract<Answer, { kind: "gss-token" }>,
-  outbox: Outbox,
+  { gate, outbox }: { readonly gate: Gate; readonly outbox: Outbox },
 ): GssContinue | GssComplete {
   const { method, round } = state;
   const { token, complete, mutual } = answer;
-  if (complete && !mutual) {
-    throw new PolicyError(
-      "server-not-verified",
-      "Cannot go on with GSSAPI: the context is complete, but the server has not proved itself (mutual authentication)",
-    );
-  }
+  if (complete) gate.judgeContext({ method, complete, mutual });
   if (token.length === 0 && !complete) {
     throw new ProtocolError(
       "Cannot go on with GSSAPI: the context is not complete, and there is no token to send",

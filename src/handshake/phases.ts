@@ -124,14 +124,14 @@ export const PHASES: Readonly<Record<ReadingPlace, PhaseRules>> = {
     legal: ["AuthenticationGSSContinue", "ErrorResponse"],
     limits: BEFORE_OK_LIMITS,
     atEnd: "in the middle of the GSSAPI exchange",
-    hintAtEnd: "The server's log says why it closed the connection",
+    hintAtEnd: SEE_LOG,
   },
   "gss-complete": {
     phase: "authenticate",
     legal: ["AuthenticationOk", "ErrorResponse"],
     limits: BEFORE_OK_LIMITS,
     atEnd: "after the GSSAPI exchange, before AuthenticationOk",
-    hintAtEnd: "The server's log says why it closed the connection",
+    hintAtEnd: SEE_LOG,
   },
   "prepare": {
     phase: "prepare",
@@ -147,6 +147,13 @@ export const PHASES: Readonly<Record<ReadingPlace, PhaseRules>> = {
     atEnd: "after authentication, before ReadyForQuery",
     hintAtEnd: SEE_LOG,
   },
+};
+
+/** The state `await-verdict` after the kernel's credentials were sent in place of a password. */
+export const AFTER_CREDENTIALS: PhaseRules = {
+  ...PHASES["await-verdict"],
+  atEnd: "after the credentials of this process were sent",
+  hintAtEnd: SEE_LOG,
 };
 
 /**

@@ -5,7 +5,7 @@ import { PROTOCOL_3_0 } from "../wire/codes.ts";
 import type { AuthenticationMeans } from "./authentication.ts";
 import { CancelKey } from "./cancel_key.ts";
 import type { PrepareState } from "./client_state.ts";
-import { outOfPlace } from "./refusals.ts";
+import { outOfPlace, repeated } from "./refusals.ts";
 
 /**
  * Takes one message between AuthenticationOk and ReadyForQuery: any number of them, in any order, the key at most
@@ -28,7 +28,7 @@ export function prepare(
       }
       return state;
     case "BackendKeyData":
-      if (state.cancelKey !== undefined) throw outOfPlace(message, state);
+      if (state.cancelKey !== undefined) throw repeated(message, state);
       return { ...state, cancelKey: judgeKey(message, state.version) };
     case "NoticeResponse":
       outbox.report({ type: "notice", notice: message.fields });

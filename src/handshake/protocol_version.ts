@@ -1,6 +1,6 @@
 import { ProtocolError } from "../errors.ts";
+import { PROTOCOL_3_0, versionText } from "../wire/codes.ts";
 import type { NegotiateProtocolVersion } from "../wire/negotiate.ts";
-import { versionText } from "./describe.ts";
 
 /** The prefix of protocol extensions; no other name may stand in NegotiateProtocolVersion. */
 const EXTENSION_PREFIX = "_pq_.";
@@ -21,6 +21,12 @@ export function judgeProtocolVersion(
   versions: { readonly requested: number; readonly least: number },
 ): number {
   const { version, unrecognized } = message;
+  const refused = (reason: string, hint = hintFor(versions.requested)): ProtocolError =>
+    new ProtocolError(`Cannot accept the server's NegotiateProtocolVersion: ${reason}`, {
+      code: "protocol-version",
+      phase: "start-up",
+      hint,
+    });
   const offered = versionText(version);
   if (version > versions.requested) {
     throw refused(
@@ -38,15 +44,14 @@ export function judgeProtocolVersion(
       `it speaks ${offered} at most, and min_protocol_version asks for ${
         versionText(versions.least)
       }`,
+      "Lower min_protocol_version if that will do",
     );
   }
   return version;
 }
 
-function refused(reason: string): ProtocolError {
-  return new ProtocolError(`Cannot accept the server's NegotiateProtocolVersion: ${reason}`, {
-    code: "protocol-version",
-    phase: "start-up",
-    hint: "max_protocol_version=3.0 works with every server and pooler",
-  });
+function hintFor(requested: number): string {
+  return requested > PROTOCOL_3_0
+    ? "max_protocol_version=3.0 works with every server and pooler"
+    : "The server, or a pooler in front of it, does not keep to the protocol";
 }

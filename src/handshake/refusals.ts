@@ -3,14 +3,16 @@ import {
   type MessageFormatError,
   type PgHandshakeError,
   ProtocolError,
+  UsageError,
 } from "../errors.ts";
+import type { ChannelFacts } from "../auth/channel.ts";
 import type { BackendMessage } from "../wire/backend.ts";
 import { PROTOCOL_3_0 } from "../wire/codes.ts";
 import type { Deframer } from "../wire/deframer.ts";
 import { adviceOnRefusal } from "./bearer.ts";
 import type { NoticeFields } from "../wire/notice.ts";
 import { phaseOf, type ReadingState } from "./client_state.ts";
-import { PHASES } from "./phases.ts";
+import { AFTER_CREDENTIALS, PHASES } from "./phases.ts";
 import { ServerError } from "./server_error.ts";
 
 /** The error for a message that has no place in a state. */
@@ -19,6 +21,27 @@ export function outOfPlace(message: BackendMessage, state: ReadingState): Protoc
   return new ProtocolError(
     `Cannot take ${message.type} now: expected ${legal.join(", ")}`,
     { phase },
+  );
+}
+
+/** The error for a message that came before and may come once. */
+export function repeated(message: BackendMessage, state: ReadingState): ProtocolError {
+  return new ProtocolError(
+    `Cannot take ${message.type} now: it has come before, once is the limit`,
+    { phase: PHASES[state.at].phase },
+  );
+}
+
+/**
+ * Makes sure that a channel is what was to be set up: a plain one may be legal, but is nobody's answer to that.
+ *
+ * @throws {UsageError} If it is of another kind.
+ */
+export function checkSecured(channel: ChannelFacts, at: "await-tls" | "await-gss"): void {
+  const kind = at === "await-tls" ? "tls" : "gss";
+  if (channel.kind === kind) return;
+  throw new UsageError(
+    `Cannot call secured() with a channel of kind "${channel.kind}": at "${at}" it must be "${kind}"`,
   );
 }
 
@@ -71,9 +94,11 @@ function adviceFor(state: ReadingState, sqlState: string | undefined): string | 
 export function endedIn(state: ReadingState, deframer: Deframer): PgHandshakeError {
   const text = deframer.legacyErrorAtEnd();
   if (text !== undefined) {
-    return new ServerError({ message: text.trim() }, phaseOf(state));
+    return new ServerError({ message: text }, phaseOf(state));
   }
-  const rules = PHASES[state.at];
+  const rules = state.at === "await-verdict" && state.method === "scm"
+    ? AFTER_CREDENTIALS
+    : PHASES[state.at];
   const middle = deframer.held > 0 ? ", in the middle of a message" : "";
   return new ConnectionError(
     "connection-lost",

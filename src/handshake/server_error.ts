@@ -8,7 +8,7 @@ const MAX_UNTRUSTED_TEXT = 2_000;
 /**
  * The server said no: an ErrorResponse with every field by name.
  *
- * Control characters are shown escaped. Before the server is authenticated fields are also cut to 2 000
+ * Control characters are shown escaped. Before ReadyForQuery fields are also cut to 2 000
  * characters, as anybody may have written them.
  */
 export class ServerError extends PgHandshakeError {

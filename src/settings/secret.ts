@@ -32,7 +32,7 @@ export class Secret<Value extends string | Uint8Array = string | Uint8Array> {
   /** The value as octets, text in UTF-8; a copy that belongs to the caller. */
   revealOctets(): Uint8Array {
     const value = this.#value;
-    return typeof value === "string" ? new TextEncoder().encode(value) : value.slice();
+    return typeof value === "string" ? new TextEncoder().encode(value) : new Uint8Array(value);
   }
 
   /** "(not shown)". */
@@ -47,5 +47,5 @@ export class Secret<Value extends string | Uint8Array = string | Uint8Array> {
 }
 
 function copied<Value extends string | Uint8Array>(value: Value): Value {
-  return (typeof value === "string" ? value : value.slice()) as Value;
+  return (typeof value === "string" ? value : new Uint8Array(value)) as Value;
 }

@@ -168,7 +168,7 @@ class Script implements Sink {
         this.#surplus -= step.expect;
       }
       this.#steps.shift();
-      if ("send" in step) this.#inbox.push(step.send.slice());
+      if ("send" in step) this.#inbox.push(new Uint8Array(step.send));
       else if ("end" in step) this.#inbox.end();
       else if ("reset" in step) this.#reset();
     }

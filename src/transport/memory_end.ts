@@ -114,7 +114,7 @@ export class MemoryEnd implements Transport {
     return this.#pending.run((done, fail) => {
       if (this.#writeClosed) return fail(new UsageError("Cannot write: this side is closed"));
       if (this.#sink.over) return fail(this.#lost("EPIPE"));
-      if (this.#sink.push(octets.slice())) return done(undefined);
+      if (this.#sink.push(new Uint8Array(octets))) return done(undefined);
       this.#sink.whenReady(() => {
         if (this.#sink.over) fail(this.#lost("EPIPE"));
         else done(undefined);

@@ -130,6 +130,11 @@ export const MAX_SCRAM_LENGTH = 1_024;
 /** Greatest length word of a short message from a client (libpq.h, PQ_SMALL_MESSAGE_LIMIT). */
 export const MAX_SHORT_FRONTEND_LENGTH = 10_000;
 
+/** A protocol version as people write it: "3.0", "3.2". */
+export function versionText(version: number): string {
+  return `${version >>> 16}.${version & 0xffff}`;
+}
+
 /** How a type octet is shown: `"R"` where it is printable ASCII, `0x00` otherwise. */
 export function showOctet(octet: number): string {
   return octet > 0x20 && octet < 0x7f
@@ -144,7 +149,7 @@ export function showType(octet: number): string {
   return shown === hex ? hex : `${hex} (${shown})`;
 }
 
-/** Whether a PostgreSQL server has a message of this type octet. */
+/** Whether {@link BACKEND} has this type octet: start-up and the simple protocol know no other. */
 export function isBackendType(octet: number): boolean {
   return Object.values(BACKEND).some((type) => type === octet);
 }

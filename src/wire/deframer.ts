@@ -236,7 +236,7 @@ export class Deframer {
    */
   take(): Uint8Array {
     this.#scanned = undefined;
-    return this.#held === 0 ? NOTHING : this.#cut(this.#held).slice();
+    return this.#held === 0 ? NOTHING : new Uint8Array(this.#cut(this.#held));
   }
 
   /**

@@ -40,7 +40,7 @@ export class GssDeframer {
   /** Takes octets of the peer, cut anywhere. Copies them. */
   push(octets: Uint8Array): void {
     if (octets.length === 0) return;
-    this.#chunks.push(octets.slice());
+    this.#chunks.push(new Uint8Array(octets));
     this.#held += octets.length;
     if (this.#chunks.length > MAX_PIECES) this.#join();
   }

@@ -110,6 +110,7 @@ export const FRONTEND_LIMITS: FrameLimits = {
       case FRONTEND.PasswordFamily:
         return MAX_TOKEN_LENGTH;
       case FRONTEND.Query:
+        return MAX_TEXT_LENGTH;
       case FRONTEND.CopyData:
         return MAX_LONG_LENGTH;
       default:

@@ -8,6 +8,7 @@ import {
   MAX_STARTUP_BODY,
   MIN_CANCEL_KEY,
   SSL_REQUEST_CODE,
+  versionText,
 } from "./codes.ts";
 
 /** StartupMessage: asks for a session. */
@@ -66,7 +67,8 @@ const MAJOR_VERSION = 3;
  * The whole packet, with its length word.
  *
  * @throws {UsageError} If the server would refuse the packet unread: longer than 10000 octets, no user, a name
- *   that is empty or there twice, a text with a zero octet or half a surrogate pair, a key of a wrong length.
+ *   that is empty, a text with a zero octet or half a surrogate pair, a key of a wrong length; or if a name is there
+ *   twice, of which the server would take the last.
  */
 export function encodeStartupPacket(packet: StartupPacket): Uint8Array {
   const out = new ByteWriter();
@@ -129,7 +131,7 @@ export function decodeStartupPacket(body: Uint8Array): StartupPacket {
 function encodeStartupMessage(message: StartupMessage, out: ByteWriter): void {
   if (message.version >>> 16 !== MAJOR_VERSION) {
     throw new UsageError(
-      `Cannot encode StartupMessage: its version is "${showVersion(message.version)}", ` +
+      `Cannot encode StartupMessage: its version is "${versionText(message.version)}", ` +
         `it must be ${MAJOR_VERSION}.x`,
     );
   }
@@ -194,14 +196,10 @@ function encodeUnknown(packet: UnknownStartupPacket, out: ByteWriter): void {
   if (known) {
     throw new UsageError(
       `Cannot encode UnknownStartupPacket: version "${
-        showVersion(version)
+        versionText(version)
       }" is known, it must not be`,
     );
   }
   out.u32(version);
   out.bytes(packet.data);
-}
-
-function showVersion(version: number): string {
-  return `${version >>> 16}.${version & 0xffff}`;
 }

@@ -208,16 +208,33 @@ test("the transaction status is that after the question", async () => {
   await session.close();
 });
 
-test("a server that ends the session in place of an answer has the last word", async () => {
+test("a server that shuts down in place of an answer is passed over, as in libpq", async () => {
+  const server = fakeServer(onEach(
+    async (peer, connection) => {
+      await asked(errorResponse("57P01", "terminating connection"))(peer, connection);
+      await peer.end();
+    },
+    asked(...rows(["transaction_read_only"], ["off"]), IDLE),
+  ));
+  const target = { ...WANTS_WRITING, host: "192.0.2.1,192.0.2.2" };
+  const session = await connect(target, { adapter: server.adapter });
+  assert.equal(server.dials.length, 2);
+  const [passedOver] = session.report.attempts;
+  assert.equal(passedOver?.error?.code, "session-attrs");
+  assert.match(passedOver?.error?.message ?? "", /terminating connection/);
+  await session.close();
+  await server.done();
+});
+
+test("a server that is gone in place of an answer ends everything, as in libpq", async () => {
   const server = fakeServer(async (peer, connection) => {
-    await asked(errorResponse("57P01", "terminating connection"))(peer, connection);
+    await asked()(peer, connection);
     await peer.end();
   });
   const target = { ...WANTS_WRITING, host: "192.0.2.1,192.0.2.2" };
   const error = await rejection(connect(target, { adapter: server.adapter }));
   assert.equal(server.dials.length, 1);
-  assert.equal(error.sqlState, "57P01");
-  assert.match(error.message, /terminating connection/);
+  assert.equal(error.code, "connection-lost");
   await server.done();
 });
 

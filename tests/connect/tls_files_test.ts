@@ -37,7 +37,7 @@ function machine(
   return {
     ...realHost,
     userName: () => assert.fail("the account was asked for"),
-    homeDirectory: () => "/home/app",
+    accountHome: () => Promise.resolve("/home/app"),
     readText: (path) => Promise.resolve(files[path]),
     permissions: () => Promise.resolve(permissions && { ...permissions, regular: true }),
   };
@@ -117,7 +117,7 @@ for (const sslmode of ["verify-ca", "verify-full"]) {
     assert.match(error.message, /root certificate file "\/home\/app.*does not exist.*sslrootcert/s);
     const named = policyOf(`sslmode=${sslmode} sslrootcert=/missing.crt`, machine({}));
     assert.match((await configError(named, "sslrootcert")).message, /"\/missing\.crt" does not/);
-    const homeless = { ...machine({}), homeDirectory: () => undefined };
+    const homeless = { ...machine({}), accountHome: () => Promise.resolve(undefined) };
     await configError(policyOf(`sslmode=${sslmode}`, homeless), "sslrootcert");
   });
 }

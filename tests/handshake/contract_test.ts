@@ -2,6 +2,7 @@ import "../support/guard.ts";
 import { test } from "node:test";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import type { ChannelFacts } from "../../src/auth/channel.ts";
 import { ConfigError, UsageError } from "../../src/errors.ts";
 import { CancelHandshake } from "../../src/handshake/cancel.ts";
 import { ClientHandshake } from "../../src/handshake/client.ts";
@@ -24,6 +25,11 @@ import {
 const PASSWORD = octets("text:pencil");
 const TOKEN = octets("text:tok");
 const TLS = securedBy({ alpn: "postgresql", verified: "full" });
+const BY_GSS: ChannelFacts = {
+  kind: "gss",
+  local: false,
+  gss: { service: "postgres@db.test", delegated: false },
+};
 
 /** Every call a machine knows, as some caller might make it. */
 const CALLS: Readonly<Record<string, <R>(machine: Machine<R>) => Step<R>>> = {
@@ -31,7 +37,9 @@ const CALLS: Readonly<Record<string, <R>(machine: Machine<R>) => Step<R>>> = {
   "receive()": (machine) => machine.receive(octets("5200")),
   "receive() of nothing": (machine) => machine.receive(new Uint8Array(0)),
   "receiveEnd()": (machine) => machine.receiveEnd(),
-  "secured()": (machine) => machine.secured(TLS),
+  "secured(tls)": (machine) => machine.secured(TLS),
+  "secured(gss)": (machine) => machine.secured(BY_GSS),
+  "secured(plain)": (machine) => machine.secured({ kind: "plain", local: false }),
   "answer(password)": (machine) => machine.answer({ kind: "password", password: PASSWORD }),
   "answer(bearer-token)": (machine) => machine.answer({ kind: "bearer-token", token: TOKEN }),
   "answer(gss-token)": (machine) =>
@@ -47,8 +55,9 @@ const WAYS: ReadonlyMap<string, Way> = new Map(
 function isInOrder(call: string, place: string): boolean {
   if (place === "failed") return true;
   if (call.startsWith("receive")) return place in PHASES || /^await-(ssl|gss)-answer$/.test(place);
-  if (call === "secured()") return place === "await-tls" || place === "await-gss";
   const places: Readonly<Record<string, string>> = {
+    "secured(tls)": "await-tls",
+    "secured(gss)": "await-gss",
     "answer(password)": "await-password",
     "answer(bearer-token)": "await-token",
     "answer(gss-token)": "await-gss-token",

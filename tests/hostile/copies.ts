@@ -21,7 +21,7 @@ export function holds(octets: Uint8Array, needle: Uint8Array): boolean {
 }
 
 /**
- * Watches `TextEncoder.encode`, `Uint8Array.slice` and `Uint8Array.set`.
+ * Watches `TextEncoder.encode`, `Uint8Array.slice`, `Uint8Array.set` and `new Uint8Array`.
  *
  * @param secrets Several forms of one secret, as its text before and after SASLprep.
  * @param owned What is not ours, as the array a user gave.
@@ -59,6 +59,19 @@ export function watchCopies(secrets: readonly Uint8Array[], owned?: Uint8Array):
       note(this);
       return undefined;
     });
+  const own = Uint8Array;
+  const watched: typeof Uint8Array = new Proxy(own, {
+    construct(target, args, newTarget) {
+      const octets: unknown = Reflect.construct(
+        target,
+        args,
+        newTarget === watched ? target : newTarget,
+      );
+      note(octets);
+      return octets as object;
+    },
+  });
+  globalThis.Uint8Array = watched;
   return {
     get seen() {
       return found.size;
@@ -68,6 +81,7 @@ export function watchCopies(secrets: readonly Uint8Array[], owned?: Uint8Array):
       encode();
       slice();
       set();
+      globalThis.Uint8Array = own;
     },
   };
 }
