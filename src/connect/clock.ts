@@ -34,6 +34,11 @@ export class Clock {
     return this.#expired;
   }
 
+  /** Whether the caller's own signal has fired. */
+  get aborted(): boolean {
+    return this.#outer?.aborted === true;
+  }
+
   /** Fires when either bound is reached; made when it is first asked for. */
   get signal(): AbortSignal {
     const controller = this.#controller ??= new AbortController();

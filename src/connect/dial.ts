@@ -24,8 +24,8 @@ export interface DialResult {
  * @param addresses At least one, in the order to try them.
  * @param clock Bounds all of it.
  * @param options What to tell each socket.
- * @throws {ConnectionError} `timeout` or `aborted` if the clock has run out before; if it does so meanwhile, that is the
- *   failure of every address that has not answered.
+ * @throws {ConnectionError} `timeout` or `aborted` if the clock has run out before; if it does so meanwhile, that is what
+ *   the addresses fail with that have not answered.
  */
 export async function dial(
   adapter: Adapter,
@@ -44,8 +44,10 @@ export async function dial(
     const result = await race.run();
     if (!clock.expired) return result;
     result.opened?.transport.close();
-    const unanswered = race.unanswered.map((address) => ({ address, error: clock.error("dial") }));
-    return { opened: undefined, failures: [...result.failures, ...unanswered] };
+    // Its caller's own signal ends everything, whatever else was being dialed; it is told once.
+    const unanswered = clock.aborted ? race.unanswered.slice(0, 1) : race.unanswered;
+    const failures = unanswered.map((address) => ({ address, error: clock.error("dial") }));
+    return { opened: undefined, failures: [...result.failures, ...failures] };
   } finally {
     release();
   }

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 import { cancel, type CancelOptions } from "../../src/connect/cancel.ts";
 import { ConfigError, ConnectionError, UsageError } from "../../src/errors.ts";
+import { abortedFailure } from "../../src/transport/failures.ts";
 import { toHex } from "../support/vectors.ts";
 import { deferred } from "./deferred.ts";
 import { type FakeServer, fakeServer, type Play, TARGET } from "./fake_server.ts";
@@ -186,4 +187,45 @@ test("all addresses that failed are told", async () => {
   });
   const error = await connectRejection(run(server, { target: { ...PLAIN, host: "db.test" } }));
   assert.deepEqual(error.attempts.map(({ address }) => address), ["192.0.2.8", "192.0.2.9"]);
+});
+
+test("a key that was taken goes nowhere else, though nobody closes in time", async () => {
+  const timers = fakeTimers();
+  try {
+    const reached = deferred();
+    const server = fakeServer(async (peer) => {
+      await peer.packet();
+      reached.resolve();
+    }, { resolve: () => Promise.resolve(["192.0.2.1", "192.0.2.2"]) });
+    const reason = rejection(run(server, { target: { ...PLAIN, host: "db.example" } }));
+    await reached.promise;
+    timers.fire();
+    const error = await reason;
+    assert.deepEqual([error.code, error.phase], ["timeout", "cancel"]);
+    assert.equal(server.dials.length, 1);
+  } finally {
+    timers.restore();
+  }
+});
+
+test("an address that does not answer a cancel is passed over, as no key was sent", async () => {
+  const timers = fakeTimers();
+  try {
+    const dialing = deferred();
+    const server = fakeServer(takeAndClose, {
+      resolve: () => Promise.resolve(["192.0.2.1", "192.0.2.2"]),
+      onDial: (address, dial, signal) =>
+        dial > 0 ? undefined : new Promise((_, reject) => {
+          signal?.addEventListener("abort", () => reject(abortedFailure(address, "dial")));
+          dialing.resolve();
+        }),
+    });
+    const over = run(server, { target: { ...PLAIN, host: "db.example" } });
+    await dialing.promise;
+    timers.fire();
+    await over;
+    assert.equal(server.dials.length, 2);
+  } finally {
+    timers.restore();
+  }
 });

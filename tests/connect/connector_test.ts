@@ -414,3 +414,11 @@ test("a target that is wrong fails every time, until it is right", async () => {
     assert.equal((error as { code?: string }).code, "invalid-setting");
   }
 });
+
+test("an option of one connection that is undefined leaves the connector's own in force", async () => {
+  const server = fakeServer(askingClear());
+  const connector = createConnector(PLAIN, { adapter: server.adapter, password: "correct-horse" });
+  const options = { password: undefined, signal: undefined } as unknown as ConnectOptions;
+  await (await connector.connect(options)).close();
+  await server.done();
+});

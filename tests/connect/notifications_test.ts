@@ -1,7 +1,7 @@
 import "../support/guard.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { EventStream } from "../../src/connect/event_stream.ts";
+import { EventStream } from "../../src/connect/event_stream.ts";
 import type { Notification } from "../../src/connect/options.ts";
 import type { Session } from "../../src/connect/session.ts";
 import { ConnectionError, PgHandshakeError, UsageError } from "../../src/errors.ts";
@@ -288,4 +288,17 @@ test("a stream whose session was lost while somebody waits rejects once", async 
   go.resolve();
   assert.ok(await reasonOf(waiting[0] as Promise<unknown>) instanceof PgHandshakeError);
   assert.deepEqual(await waiting[1], { value: undefined, done: true });
+});
+
+test("a stream that failed because nobody read it holds nobody else back", () => {
+  let told = 0;
+  const stream = new EventStream<string>({
+    what: "events",
+    onRoom: () => {},
+    onClose: () => told++,
+  });
+  stream.push("much", 262_144);
+  assert.equal(stream.full, true);
+  stream.push("too much", 16 * 1_048_576);
+  assert.deepEqual([stream.full, told], [false, 1]);
 });

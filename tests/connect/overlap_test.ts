@@ -8,7 +8,7 @@ import { PolicyError } from "../../src/errors.ts";
 import { dialFailure } from "../../src/transport/failures.ts";
 import type { Adapter } from "../../src/transport/transport.ts";
 import { certificateText } from "../support/certificates.ts";
-import { deferred, settled } from "./deferred.ts";
+import { deferred, never, settled } from "./deferred.ts";
 import { fakeServer, GREETING, type Play, TARGET, trust } from "./fake_server.ts";
 import { fakeTimers } from "./fake_time.ts";
 import { askingClear, askingScram } from "./logins.ts";
@@ -251,4 +251,26 @@ test("however many attempts take long, the next host's name is looked up once", 
   } finally {
     timers.restore();
   }
+});
+
+test("a callback that was asked early is told when nobody wants its answer any more", async () => {
+  const told: AbortSignal[] = [];
+  let broken = false;
+  const { adapter } = fakeServer(askingClear(), {
+    onDial: (address) => {
+      if (broken) throw dialFailure(address, { code: "ECONNREFUSED" });
+    },
+  });
+  const connector = createConnector(PLAIN, {
+    adapter,
+    password({ signal }) {
+      told.push(signal);
+      return broken ? never() : PASSWORD;
+    },
+  });
+  await (await connector.connect()).close();
+  broken = true;
+  assert.equal((await rejection(connector.connect())).code, "dial-failed");
+  // The first had its answer, and hears of nothing.
+  assert.deepEqual(told.map(({ aborted }) => aborted), [false, true]);
 });

@@ -8,7 +8,7 @@ import { settled } from "./deferred.ts";
 import { trust } from "./fake_server.ts";
 import { watchedSignal } from "./fake_time.ts";
 import { A, B, C, type Dial, inVirtualTime, NAMED, RACING, startRace } from "./race.ts";
-import { reasonOf } from "./rejection.ts";
+import { connectRejection, reasonOf } from "./rejection.ts";
 
 test("the next address is dialed 250 ms after the last, while that one is still being dialed", () =>
   inVirtualTime(async (time) => {
@@ -189,8 +189,23 @@ test("connect_timeout in the middle of a race gives up every socket", () =>
     race.of("198.51.100.1").open();
     const session = await connecting;
     const codes = session.report.attempts.map(({ error }) => error?.code);
-    assert.deepEqual(codes, ["timeout", undefined]);
+    assert.deepEqual(codes, ["timeout", "timeout", undefined]);
     await session.close();
+  }));
+
+test("connect_timeout in the middle of a race hides no failure before it, and blames nobody else", () =>
+  inVirtualTime(async (time) => {
+    const race = startRace();
+    const target = { ...NAMED, host: "two.test", connect_timeout: 1 };
+    const reason = connectRejection(connect(target, { adapter: race.server.adapter, ...RACING }));
+    await race.begun;
+    race.of(A).refuse();
+    await time.pass(1000);
+    const { attempts } = await reason;
+    assert.deepEqual(attempts.map(({ address, error }) => [address, error?.code]), [
+      [A, "dial-failed"],
+      [B, "timeout"],
+    ]);
   }));
 
 test("whoever opens or fails when, there is never more than one StartupMessage", async () => {

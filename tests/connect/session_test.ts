@@ -195,3 +195,35 @@ test("a server without BackendKeyData gives a session that cannot cancel", async
   assert.equal(error.phase, "cancel");
   await session.close();
 });
+
+test("whoever closes at the same time waits for the same end", async () => {
+  const released = deferred();
+  let closed = false;
+  const server = fakeServer(trust, {
+    wrap: (transport) => ({
+      ...forwarding(transport),
+      write: async (octets) => {
+        if (octets[0] === 0x58) await released.promise;
+        await transport.write(octets);
+      },
+      close: () => {
+        closed = true;
+        transport.close();
+      },
+    }),
+  });
+  const session = await connect(PLAIN, { adapter: server.adapter });
+  const first = session.close();
+  const second = session.close().then(() => closed);
+  released.resolve();
+  assert.equal(await second, true);
+  await first;
+});
+
+test("what is closed cannot be cancelled: nothing is dialed", async () => {
+  const { session, server } = await open(trust);
+  await session.close();
+  const error = await rejection(session.cancel());
+  assert.deepEqual([error.code, error.phase], ["session-closed", "ready"]);
+  assert.equal(server.dials.length, 1);
+});

@@ -1,12 +1,15 @@
 import "../support/guard.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { settledFor } from "../../src/connect/circumstances.ts";
 import { connect } from "../../src/connect/connect.ts";
+import type { ConnectOptions } from "../../src/connect/options.ts";
 import { ConnectionError } from "../../src/errors.ts";
 import { deferred, never } from "./deferred.ts";
 import { fakeTimers, watchedSignal } from "./fake_time.ts";
 import { fakeServer, GREETING, LOCAL, trust } from "./fake_server.ts";
-import { reasonOf } from "./rejection.ts";
+import { reasonOf, rejection } from "./rejection.ts";
+import { rows } from "./sessions.ts";
 
 test("a signal that is aborted already keeps everything from beginning", async () => {
   const server = fakeServer(trust);
@@ -66,4 +69,68 @@ test("the password callback's signal fires when the connection no longer wants t
   await reasonOf(connecting);
   await told.promise;
   await server.done();
+});
+
+const FIRES: Readonly<Record<string, (abort: () => void) => ConnectOptions>> = {
+  "onParameter": (abort) => ({ onParameter: abort }),
+  "onNotice": (abort) => ({ onNotice: abort }),
+  "the last message's event": (abort) => ({
+    onEvent: (event) => event.type === "message" && event.name === "ReadyForQuery" && abort(),
+  }),
+  "the event that says that it is ready": (abort) => ({
+    onEvent: (event) => event.type === "ready" && abort(),
+  }),
+};
+
+for (const [who, options] of Object.entries(FIRES)) {
+  test(`a signal that is aborted by ${who}, over the last octets of start-up, leaves no session`, async () => {
+    const server = fakeServer(async (peer) => {
+      await peer.packet();
+      const notice = { severity: "NOTICE", sqlState: "00000", message: "hello" };
+      await peer.send(
+        ...GREETING.slice(0, -1),
+        { type: "NoticeResponse", fields: notice },
+        { type: "ReadyForQuery", status: "I" },
+      );
+    });
+    const watched = watchedSignal();
+    const error = await rejection(connect({ ...LOCAL, sslmode: "disable" }, {
+      adapter: server.adapter,
+      signal: watched.signal,
+      ...options(() => watched.abort()),
+    }));
+    assert.deepEqual([error.code, error.phase], ["aborted", "ready"]);
+    assert.equal(watched.listeners, 0);
+    await server.done();
+  });
+}
+
+test("a signal that is aborted while the last answer of a session's check is told leaves no session", async () => {
+  const server = fakeServer(async (peer, connection) => {
+    await trust(peer, connection);
+    await peer.message();
+    await peer.send(
+      ...rows(["transaction_read_only"], ["off"]),
+      { type: "ParameterStatus", name: "TimeZone", value: "UTC" },
+      { type: "ReadyForQuery", status: "I" },
+    );
+  });
+  const watched = watchedSignal();
+  const target = { ...LOCAL, sslmode: "disable", target_session_attrs: "read-write" };
+  const error = await rejection(connect(target, {
+    adapter: server.adapter,
+    signal: watched.signal,
+    onParameter: (name) => name === "TimeZone" && watched.abort(),
+  }));
+  assert.deepEqual([error.code, error.phase], ["aborted", "ready"]);
+  await server.done();
+});
+
+test("a signal bounds the reading of files as well", async () => {
+  const watched = watchedSignal();
+  const reason = rejection(settledFor({ signal: watched.signal }, never));
+  watched.abort();
+  const error = await reason;
+  assert.deepEqual([error.code, error.phase], ["aborted", "settings"]);
+  assert.equal(watched.listeners, 0);
 });

@@ -184,3 +184,27 @@ test("a session that is lost ends the stream with the reason", async () => {
   assert.deepEqual((await stream.next()).value.values, ["1"]);
   assert.equal((await rejection(stream.next())).code, "connection-lost");
 });
+
+test("leaving a stream whose signal ran out of time is no error, as the session survived it", async () => {
+  const asked = deferred();
+  const { session } = await open(async (peer, connection) => {
+    if (connection > 0) {
+      await peer.packet();
+      asked.resolve();
+      return await peer.end();
+    }
+    await trust(peer, connection);
+    await peer.message();
+    await peer.send(...rows(["one"], ["1"]).slice(0, 2));
+    await asked.promise;
+    await peer.send(CANCELED, IDLE);
+    await peer.message();
+    await peer.send(...EMPTY);
+  });
+  const controller = new AbortController();
+  const stream = session.stream("select 1", { signal: controller.signal });
+  assert.deepEqual((await stream.next()).value.values, ["1"]);
+  controller.abort(new DOMException("over", "TimeoutError"));
+  await stream.return();
+  await isUsable(session);
+});
