@@ -109,6 +109,7 @@ export class BearerTokens {
       issuer: known?.issuer ?? oauthIssuer,
       discoveryUrl: known?.discoveryUrl,
       scope: known?.scope ?? oauthScope,
+      requestedScope: oauthScope,
       clientId: oauthClientId,
       clientSecret: oauthClientSecret,
       discovered,

@@ -63,6 +63,8 @@ export interface BearerTokenContext {
   readonly discoveryUrl: string | undefined;
   /** The scope to ask for: `oauth_scope`, else what the server wants; undefined if neither is known. */
   readonly scope: string | undefined;
+  /** `oauth_scope` as it is set. */
+  readonly requestedScope: string | undefined;
   /** `oauth_client_id`. */
   readonly clientId: string | undefined;
   /** `oauth_client_secret`; an empty one is a secret too. */

@@ -1,4 +1,5 @@
 import type { BearerTokenContext } from "../connect/options.ts";
+import { PolicyError } from "../errors.ts";
 import { Secret } from "../settings/secret.ts";
 import {
   flowError,
@@ -198,8 +199,18 @@ function tokenIn(answer: ReturnType<typeof objectIn>): IssuedToken {
   textIn(answer, "token_type", TOKEN_ANSWER);
   return {
     token: new Secret(textIn(answer, "access_token", TOKEN_ANSWER)),
-    expiresInS: secondsIn(answer, "expires_in", TOKEN_ANSWER),
+    expiresInS: lifetimeIn(answer),
   };
+}
+
+/** Somebody has just logged in: a token is not thrown away because it is not said, or not well, how long it is good. */
+function lifetimeIn(answer: ReturnType<typeof objectIn>): number | undefined {
+  try {
+    return secondsIn(answer, "expires_in", TOKEN_ANSWER);
+  } catch (error) {
+    if (error instanceof PolicyError) return undefined;
+    throw error;
+  }
 }
 
 function post(

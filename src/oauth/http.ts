@@ -1,3 +1,4 @@
+import { showText } from "../auth/display.ts";
 import { ConfigError, PolicyError } from "../errors.ts";
 
 /** One request to an issuer. */
@@ -65,15 +66,16 @@ export const fetchClient: HttpClient = async ({ url, ...request }) => {
     throw unreachable(url, cause);
   }
   const body = new BoundedBody();
+  const reader = response.body?.getReader();
   try {
-    const reader = response.body?.getReader();
     for (;;) {
       const read = await reader?.read();
       if (read?.value === undefined) break;
       body.push(read.value);
     }
   } catch (cause) {
-    await response.body?.cancel().catch(() => {});
+    // What broke is told; that there is nothing left to give up is no news.
+    await reader?.cancel().catch(() => {});
     throw cause instanceof PolicyError ? cause : unreachable(url, cause);
   }
   return {
@@ -85,10 +87,14 @@ export const fetchClient: HttpClient = async ({ url, ...request }) => {
 
 /** The error of an issuer that cannot be talked to. */
 export function unreachable(url: string, cause: unknown): PolicyError {
-  return new PolicyError("token-unavailable", `Cannot reach the issuer of tokens at "${url}"`, {
-    cause,
-    hint: hintFor(url, cause),
-  });
+  return new PolicyError(
+    "token-unavailable",
+    `Cannot reach the issuer of tokens at "${showText(url, 255)}"`,
+    {
+      cause,
+      hint: hintFor(url, cause),
+    },
+  );
 }
 
 function hintFor(url: string, cause: unknown): string {

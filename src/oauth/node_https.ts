@@ -26,7 +26,15 @@ function send(request: HttpRequest, ca: string): Promise<HttpResponse> {
     ? request.headers
     : { ...request.headers, "content-length": String(new TextEncoder().encode(body).length) };
   return new Promise((resolve, reject) => {
-    const sent = requestHttps(url, { method, headers, ca, signal, agent: false });
+    const sent = requestHttps(url, {
+      method,
+      headers,
+      ca,
+      signal,
+      agent: false,
+      // Said aloud, as NODE_TLS_REJECT_UNAUTHORIZED decides where nobody does.
+      rejectUnauthorized: true,
+    });
     const fail = (cause: unknown): void => {
       reject(
         cause instanceof Error && cause.name === "PolicyError" ? cause : unreachable(url, cause),

@@ -74,9 +74,10 @@ export function deviceFlow(options: DeviceFlowOptions): DeviceFlow {
   return Object.assign(provide, { forget: (): void => known.clear() });
 }
 
-/** Tokens are for one server, one login, one client. */
-function nameOf({ host, port, user, database, issuer, clientId }: BearerTokenContext): string {
-  return JSON.stringify([host, port, user, database, issuer, clientId]);
+/** Tokens are for one server, one login, one client, and one scope, which is known before the server says one. */
+function nameOf(context: BearerTokenContext): string {
+  const { host, port, user, database, issuer, clientId, requestedScope } = context;
+  return JSON.stringify([host, port, user, database, issuer, clientId, requestedScope ?? null]);
 }
 
 function now(): number {

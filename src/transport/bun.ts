@@ -44,7 +44,12 @@ const ABILITIES: Abilities = {
   keepAlive: ["idleS"],
 };
 
-/** Opens sockets by `Bun.connect` and `upgradeTLS`. */
+/**
+ * Opens sockets by `Bun.connect` and `upgradeTLS`.
+ *
+ * Bun cannot be told to give up a dial: one that is aborted, as by connect_timeout, rejects at once, but where packets are
+ * dropped its socket stays, and keeps the process alive, until the system gives up after two minutes.
+ */
 export const bunAdapter: Adapter = { name: "bun", abilities: ABILITIES, resolve, dial };
 
 async function resolve(host: string): Promise<readonly string[]> {

@@ -27,6 +27,8 @@ export interface BunSocket<Data> extends TlsReport {
   shutdown(): void;
   /** Closes both sides in order; `terminate()` would reset, and lose what was just written. */
   close(): void;
+  /** Resets the connection, whatever has not been written. */
+  terminate(): void;
   pause(): void;
   resume(): void;
   unref(): void;

@@ -2,9 +2,8 @@ import type { TlsFacts } from "../auth/channel.ts";
 import { UsageError } from "../errors.ts";
 import type { BunNet, BunSocket, Handlers } from "./bun_api.ts";
 import { bunTlsOptions, factsOf, judge } from "./bun_tls.ts";
-import { endpointOf, kernelPath } from "./endpoint.ts";
+import { kernelPath } from "./endpoint.ts";
 import {
-  abortedFailure,
   dialFailure,
   earlyEndFailure,
   lostFailure,
@@ -12,14 +11,12 @@ import {
   tlsSetupFailure,
   unreadOctetsFailure,
 } from "./failures.ts";
-import { Inbox } from "./inbox.ts";
-import type { Lender } from "./lender.ts";
-import { errorOf, type Failure, madeOnce, Pending } from "./pending.ts";
+import { errorOf, type Failure } from "./pending.ts";
 import { checkTlsRequest } from "./requests.ts";
+import { SocketTransport } from "./socket_transport.ts";
 import type {
   Abilities,
   Address,
-  Endpoint,
   Feed,
   Sink,
   SocketOptions,
@@ -63,13 +60,8 @@ interface Handshake {
 }
 
 /** A socket of Bun, later the TLS socket over it. */
-export class BunTransport implements Transport, Lender {
-  readonly #address: Address;
+export class BunTransport extends SocketTransport<BunSocket<BunTransport>> implements Transport {
   readonly #abilities: Abilities;
-  readonly #pending = new Pending();
-  readonly #inbox = new Inbox();
-  #endpoint: Endpoint | undefined;
-  #socket: BunSocket<BunTransport> | undefined;
   #layer: Layer = "plain";
   #handshake: Handshake | undefined;
   #write: Write | undefined;
@@ -80,12 +72,8 @@ export class BunTransport implements Transport, Lender {
    * @param abilities What this adapter can do.
    */
   constructor(address: Address, abilities: Abilities) {
-    this.#address = address;
+    super(address);
     this.#abilities = abilities;
-  }
-
-  get endpoint(): Endpoint {
-    return this.#endpoint ??= endpointOf(this.#address, undefined);
   }
 
   /** Opens the socket; the signal cuts it short. */
@@ -94,23 +82,11 @@ export class BunTransport implements Transport, Lender {
     signal: AbortSignal | undefined,
     options: SocketOptions | undefined,
   ): Promise<void> {
-    if (signal === undefined) return this.#open(bun, options);
-    if (signal.aborted) {
-      return Promise.reject(this.#break(abortedFailure(this.#address, "dial", signal.reason)));
-    }
-    const onAbort = (): void => {
-      this.#break(abortedFailure(this.#address, "dial", signal.reason));
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-    return this.#open(bun, options).finally(() => signal.removeEventListener("abort", onAbort));
-  }
-
-  read(): Promise<Uint8Array | undefined> {
-    return this.#inbox.read();
+    return this.within(signal, () => this.#open(bun, options));
   }
 
   write(octets: Uint8Array): Promise<void> {
-    return this.#pending.run((done, fail) => {
+    return this.pending.run((done, fail) => {
       if (this.#writeClosed) return fail(new UsageError("Cannot write: this side is closed"));
       if (this.#write !== undefined) {
         return fail(new UsageError("Cannot write: another write is still pending"));
@@ -121,11 +97,11 @@ export class BunTransport implements Transport, Lender {
   }
 
   closeWrite(): Promise<void> {
-    return this.#pending.run((done, fail) => {
+    return this.pending.run((done, fail) => {
       if (this.#write !== undefined) {
         return fail(new UsageError("Cannot close this side: a write is still pending"));
       }
-      if (!this.#writeClosed) this.#socket?.shutdown();
+      if (!this.#writeClosed) this.socket?.shutdown();
       this.#writeClosed = true;
       done(undefined);
     });
@@ -133,41 +109,35 @@ export class BunTransport implements Transport, Lender {
 
   async startTls(request: TlsRequest): Promise<TlsFacts> {
     checkTlsRequest("bun", this.#abilities, request);
-    const address = this.#address;
-    const socket = this.#socket;
-    if (this.#pending.failure !== undefined) throw this.#pending.failure;
+    const address = this.address;
+    const socket = this.socket;
+    if (this.pending.failure !== undefined) throw this.pending.failure;
     if (this.#layer !== "plain" || socket === undefined) {
       throw new UsageError("Cannot start TLS: this connection has started it before");
     }
-    if (this.#inbox.reading || this.#write !== undefined) {
+    if (this.inbox.reading || this.#write !== undefined) {
       throw new UsageError("Cannot start TLS: a read or write is still pending");
     }
-    if (this.#inbox.held > 0) throw this.#break(unreadOctetsFailure(address, this.#inbox.held));
-    if (this.#inbox.over) throw this.#break(earlyEndFailure(address));
-    return await this.#pending.run((done) => {
+    if (this.inbox.held > 0) throw this.break(unreadOctetsFailure(address, this.inbox.held));
+    if (this.inbox.over) throw this.break(earlyEndFailure(address));
+    return await this.pending.run((done) => {
       this.#handshake = { request, done };
       this.#layer = "tls";
       try {
         const tls = bunTlsOptions(request);
-        this.#take(socket.upgradeTLS({ data: this, tls, socket: SECURE })[1]);
+        this.take(socket.upgradeTLS({ data: this, tls, socket: SECURE })[1]);
       } catch (error) {
-        this.#break(tlsSetupFailure("sslrootcert", "cannot use roots, certificate or key", error));
+        void setupFailure(request, error).then((failure) => this.break(failure));
       }
     });
   }
 
-  close(): void {
-    const aborted = madeOnce(() => abortedFailure(this.#address, "transport"));
-    this.#end(aborted);
-    this.#inbox.abort(aborted);
-  }
-
   feed(sink: Sink): Feed {
-    const resume = this.#inbox.pour(sink);
+    const resume = this.inbox.pour(sink);
     return {
       resume,
       write: (octets, done) => {
-        if (this.#pending.failure !== undefined) return done(this.#pending.failure);
+        if (this.pending.failure !== undefined) return done(this.pending.failure);
         if (this.#write !== undefined) {
           return done(new UsageError("Cannot write: another write is still pending"));
         }
@@ -177,32 +147,12 @@ export class BunTransport implements Transport, Lender {
     };
   }
 
-  lend(sink: Sink): void {
-    this.#inbox.lend(sink);
-  }
-
-  resumeLent(): void {
-    this.#inbox.resume();
-  }
-
-  takeBack(): void {
-    this.#inbox.takeBack();
-  }
-
-  unref(): void {
-    this.#socket?.unref();
-  }
-
-  ref(): void {
-    this.#socket?.ref();
-  }
-
   onOpen(layer: Layer, socket: BunSocket<BunTransport>): void {
-    if (layer === this.#layer) this.#take(socket);
+    if (layer === this.#layer) this.take(socket);
   }
 
   onData(layer: Layer, octets: Uint8Array): void {
-    if (layer === this.#layer) this.#inbox.push(octets);
+    if (layer === this.#layer) this.inbox.push(octets);
   }
 
   onDrain(layer: Layer): void {
@@ -211,29 +161,29 @@ export class BunTransport implements Transport, Lender {
 
   onEnd(layer: Layer): void {
     if (layer !== this.#layer) return;
-    if (this.#handshake !== undefined) this.#break(earlyEndFailure(this.#address));
-    else this.#inbox.end();
+    if (this.#handshake !== undefined) this.break(earlyEndFailure(this.address));
+    else this.inbox.end();
   }
 
   onClose(layer: Layer, error: Error | undefined): void {
-    if (layer !== this.#layer || this.#pending.ended) return;
+    if (layer !== this.#layer || this.pending.ended) return;
     if (this.#handshake !== undefined) {
-      this.#break(
-        error === undefined ? earlyEndFailure(this.#address) : tlsFailure(this.#address, error),
+      this.break(
+        error === undefined ? earlyEndFailure(this.address) : tlsFailure(this.address, error),
       );
       return;
     }
-    if (error === undefined) this.#inbox.end();
-    this.#break(lostFailure(this.#address, error ?? { code: "EPIPE" }));
+    if (error === undefined) this.inbox.end();
+    this.break(lostFailure(this.address, error ?? { code: "EPIPE" }));
   }
 
   onHandshake(socket: BunSocket<BunTransport>, verdict: Error | null): void {
     const handshake = this.#handshake;
-    if (handshake === undefined || this.#pending.ended) return;
-    const failure = judge(this.#address, handshake.request, verdict);
+    if (handshake === undefined || this.pending.ended) return;
+    const failure = judge(this.address, handshake.request, verdict);
     if (failure !== undefined) {
-      this.#take(socket);
-      this.#break(failure);
+      this.take(socket);
+      this.break(failure);
       return;
     }
     this.#handshake = undefined;
@@ -241,59 +191,63 @@ export class BunTransport implements Transport, Lender {
   }
 
   #open(bun: BunNet, options: SocketOptions | undefined): Promise<void> {
-    const address = this.#address;
+    const address = this.address;
     const where = address.kind === "tcp"
       ? { hostname: address.host, port: address.port }
       : { unix: kernelPath(address.path) };
-    return this.#pending.run((done, fail) => {
+    return this.pending.run((done, fail) => {
       bun.connect({ ...where, allowHalfOpen: true, data: this, socket: PLAIN }).then((socket) => {
         // Aborted in the meantime: nobody will take this connection.
-        if (this.#pending.ended) return socket.close();
+        if (this.pending.ended) return socket.close();
         if (address.kind === "tcp") {
           socket.setNoDelay(true);
           const { keepAlive } = options ?? {};
           if (keepAlive !== undefined) socket.setKeepAlive(true, (keepAlive.idleS ?? 0) * 1000);
         }
-        this.#endpoint = endpointOf(address, socket.remoteAddress);
+        this.reached(socket.remoteAddress);
         done();
       }, (error) => fail(dialFailure(address, error)));
     });
   }
 
-  #take(socket: BunSocket<BunTransport>): void {
-    this.#socket = socket;
-    this.#inbox.source = socket;
-  }
-
-  /** Ends everything with an error and releases the socket. */
-  #break(error: Error): Error {
-    this.#end(error);
-    return error;
-  }
-
-  #end(failure: Failure): void {
+  protected override end(failure: Failure): void {
     const write = this.#write;
     this.#handshake = undefined;
     this.#write = undefined;
-    this.#pending.end(failure);
+    this.pending.end(failure);
     // One of a feed is not among the pending.
     write?.fail(errorOf(failure));
-    this.#inbox.end(failure);
-    this.#socket?.close();
+    this.inbox.end(failure);
+    // A write that stands in the way of Bun's own close would keep a TLS socket open.
+    if (write === undefined) this.socket?.close();
+    else this.socket?.terminate();
   }
 
   #flush(): void {
     const write = this.#write;
-    if (write === undefined || this.#socket === undefined) return;
-    const sent = this.#socket.write(write.octets);
+    if (write === undefined || this.socket === undefined) return;
+    const sent = this.socket.write(write.octets);
     if (sent === write.octets.length) {
       this.#write = undefined;
       write.done(undefined);
     } else if (sent < 0) {
       this.#write = undefined;
-      write.fail(lostFailure(this.#address, { code: "EPIPE" }));
+      write.fail(lostFailure(this.address, { code: "EPIPE" }));
     } else {
       write.octets = write.octets.subarray(sent);
     }
   }
+}
+
+/** Bun does not say which of them it cannot use. */
+async function setupFailure({ identity }: TlsRequest, error: unknown): Promise<Error> {
+  if (identity !== undefined) {
+    const { plainKey } = await import("./node_key.ts");
+    try {
+      await plainKey(identity);
+    } catch (failure) {
+      return failure as Error;
+    }
+  }
+  return tlsSetupFailure("sslrootcert", "cannot use roots, certificate or key", error);
 }

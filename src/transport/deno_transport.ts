@@ -116,6 +116,8 @@ export class DenoTransport implements Transport, Lender {
   }
 
   close(): void {
+    // A sink hears nothing of it.
+    this.#sink = undefined;
     this.#break(madeOnce(() => abortedFailure(this.#address, "transport")));
   }
 
@@ -124,7 +126,9 @@ export class DenoTransport implements Transport, Lender {
     this.#reading = true;
     this.#sink = sink;
     const late = this.#takeLate();
-    if (late === undefined) this.#pull();
+    // Nobody expects to be called before a call that sets up things has returned.
+    if (this.#pending.ended) queueMicrotask(() => this.resumeLent());
+    else if (late === undefined) this.#pull();
     // What Deno is reading at this moment comes to the sink by itself.
     else if (this.#pulling) this.#onLate?.done(undefined);
     else this.#expect(late);
@@ -148,7 +152,9 @@ export class DenoTransport implements Transport, Lender {
   }
 
   resumeLent(): void {
-    if (this.#sink !== undefined && !this.#pulling) this.#pull();
+    if (this.#sink === undefined || this.#pulling) return;
+    if (this.#pending.ended) this.#tellEnded();
+    else this.#pull();
   }
 
   takeBack(): void {
@@ -238,6 +244,13 @@ export class DenoTransport implements Transport, Lender {
     if (this.#pending.ended) return;
     if (this.#sink === undefined) this.#onLate?.fail(this.#lost(error));
     else this.#sink.end(this.#lost(error));
+  }
+
+  /** The transport ended before there was a sink. */
+  #tellEnded(): void {
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.end(this.#pending.failure);
   }
 
   #takeLate(): Promise<Uint8Array | undefined> | undefined {

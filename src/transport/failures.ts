@@ -71,7 +71,9 @@ const CERTIFICATE_CODES: ReadonlySet<string> = new Set([
 ]);
 
 const RUSTLS_VERDICT = "invalid peer certificate: ";
+/** How Deno begins what it says of a name that has no address, and of one that can have none. */
 const LOOKUP_FAILED = "failed to lookup address information: ";
+const NO_HOST_NAME = "invalid host ";
 const NO_TLS_HINT = "The server may not speak TLS here, or may require a client certificate";
 
 /** The code of a runtime's error, or an empty text. */
@@ -104,7 +106,8 @@ export function dialFailure(
   if (isPermissionFailure(error)) return permissionFailure(address, error);
   if (
     address.kind === "tcp" &&
-    (NAME_CODES.has(codeOf(error)) || messageOf(error).startsWith(LOOKUP_FAILED))
+    (NAME_CODES.has(codeOf(error)) || messageOf(error).startsWith(LOOKUP_FAILED) ||
+      messageOf(error).startsWith(NO_HOST_NAME))
   ) {
     return nameFailure(address.host, error);
   }

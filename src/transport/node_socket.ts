@@ -70,14 +70,17 @@ export function tune(socket: Socket & FullKeepAlive, options: SocketOptions | un
   socket.setNoDelay(true);
   const keepAlive = options?.keepAlive;
   if (keepAlive === undefined) return;
-  const { idleS, intervalS, count } = keepAlive;
-  if (intervalS === undefined && count === undefined) {
-    socket.setKeepAlive(true, idleS === undefined ? 0 : idleS * 1000);
-  } else {
-    const interval = intervalS === undefined ? undefined : intervalS * 1000;
-    socket.setKeepAlive(true, (idleS ?? 0) * 1000, interval, count);
+  if (Object.values(keepAlive).every((one) => one === undefined)) {
+    socket.setKeepAlive(true);
+    return;
   }
+  // Node sets all three or none, and in place of what is not given numbers of its own: a second, ten times.
+  const { idleS = SYSTEM.idleS, intervalS = SYSTEM.intervalS, count = SYSTEM.count } = keepAlive;
+  socket.setKeepAlive(true, idleS * 1000, intervalS * 1000, count);
 }
+
+/** The defaults of Linux, macOS and Windows, but for macOS's count of 8. */
+const SYSTEM = { idleS: 7_200, intervalS: 75, count: 9 } as const;
 
 /** Two turns: the check phase of this one comes before the next poll. */
 export async function polled(): Promise<void> {

@@ -1,5 +1,6 @@
 import "../support/guard.ts";
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -58,6 +59,27 @@ test("pg: an idle time-out leaves no socket, and the pool goes on", { skip }, as
   await untilClosed(counted);
   assert.equal(counted.opened(), 2);
 });
+
+for (const way of ["TCP", "a Unix socket"]) {
+  test(`pg over ${way}: why a server ended the session arrives, though the thread was busy`, {
+    skip,
+  }, async () => {
+    const server = live.get(18);
+    const host = way === "TCP" ? "127.0.0.1" : server.socketDirectory;
+    const client = new pg.Client({ stream: pgStream({ ...targetOf(server), host }), ssl: false });
+    const heard: unknown[] = [];
+    client.on("error", (error) => heard.push(error));
+    await client.connect();
+    const { processID } = client as unknown as { processID: number };
+    // Nothing is read meanwhile, so that the write finds the server gone and its last word unread.
+    const untilGone = `kill -TERM ${processID}; while kill -0 ${processID}; do sleep 0.01; done`;
+    execFileSync("sh", ["-c", untilGone], { stdio: "ignore" });
+    heard.push(await errorOf(client.query("select 1")));
+    const codes = heard.map((error) => (error as { code?: string }).code);
+    assert.ok(codes.includes("57P01"), `heard of ${codes}`);
+    await client.end();
+  });
+}
 
 test("pg: a query time-out and a destroyed stream leave no socket", { skip }, async () => {
   const counted = await countedAdapter();

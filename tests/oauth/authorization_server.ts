@@ -58,6 +58,7 @@ export function contextOf(
     issuer,
     discoveryUrl,
     scope: undefined,
+    requestedScope: undefined,
     clientId: "app",
     clientSecret: undefined,
     discovered: true,

@@ -124,7 +124,8 @@ function identityCases(bench: TlsBench): readonly Case[] {
       async run(lab: Lab) {
         const { near } = await bench.dialServer(lab, demanding);
         await assert.rejects(near.startTls(wanted(key, passphrase)), (error: Error) => {
-          assert.equal((error as { code?: unknown }).code, "invalid-setting");
+          const { code, keyword } = error as { code?: unknown; keyword?: unknown };
+          assert.deepEqual([code, keyword], ["invalid-setting", "sslkey"]);
           assert.match(error.message, /^Cannot start TLS: cannot .*\bkey\b/);
           assert.doesNotMatch(`${error.message} ${error.cause}`, /pass word|PRIVATE/);
           return true;

@@ -99,6 +99,11 @@ for (const { of, reason } of REASONS) {
   test(`reasonOf() says "${reason}" for "${of.message}"`, () => assert.equal(reasonOf(of), reason));
 }
 
+test("a name that no resolver takes is not found, as on every runtime", () => {
+  const cause = new Error("invalid host \u00fc.invalid: invalid char found in FQDN");
+  assert.equal(dialFailure(TCP, cause).code, "name-not-found");
+});
+
 test("failures keep their cause", () => {
   const cause = coded("ECONNREFUSED", "connect ECONNREFUSED");
   assert.equal(dialFailure(TCP, cause).cause, cause);

@@ -94,6 +94,27 @@ export function lendCases(open: Open): readonly Case[] {
       },
     },
     {
+      title: "a sink that octets are lent to after close() is told of it, and none before",
+      async run(lab) {
+        const { near } = await open(lab);
+        const lender = lenderOf(near);
+        if (lender === undefined) return;
+        near.close();
+        const ended = new Promise<Error | undefined>((end) => {
+          lender.lend({ data: () => true, end });
+        });
+        lender.resumeLent();
+        assert.equal((await ended as { code?: string } | undefined)?.code, "aborted");
+        const { near: lent } = await open(lab);
+        const { sink } = recorded();
+        lenderOf(lent)?.lend(sink);
+        lenderOf(lent)?.resumeLent();
+        lent.close();
+        lenderOf(lent)?.resumeLent();
+        await lab.settle();
+      },
+    },
+    {
       title: "a sink that octets are lent to is told of the peer's end",
       async run(lab) {
         const { near, far } = await open(lab);

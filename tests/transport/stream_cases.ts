@@ -89,6 +89,25 @@ export function streamCases(open: Open): readonly Case[] {
       },
     },
     {
+      title: "a feed is told nothing by close(), and at once of what was closed before it",
+      async run(lab) {
+        const { near } = await open(lab);
+        if (near.feed === undefined) return;
+        let told = 0;
+        near.feed({ data: () => true, end: () => told++ });
+        await lab.settle();
+        near.close();
+        await lab.settle();
+        assert.equal(told, 0);
+        const { near: closed } = await open(lab);
+        closed.close();
+        const error = await new Promise<Error | undefined>((end) => {
+          closed.feed?.({ data: () => true, end });
+        });
+        assert.equal((error as { code?: string } | undefined)?.code, "aborted");
+      },
+    },
+    {
       title: "octets go both ways",
       async run(lab) {
         const { near, far } = await open(lab);
@@ -207,14 +226,15 @@ export function streamCases(open: Open): readonly Case[] {
       },
     },
     {
-      title: "close() rejects a pending write",
+      title: "close() rejects a pending write, and releases the socket",
       async run(lab) {
-        const { near } = await open(lab);
+        const { near, far } = await open(lab);
         const writing = near.write(pattern(MANY));
         watch(writing);
         await lab.settle();
         near.close();
         await assert.rejects(writing, { name: "ConnectionError", code: "aborted" });
+        await far.readEnd();
       },
     },
     {
