@@ -2,7 +2,8 @@ import { CancelHandshake } from "../handshake/cancel.ts";
 import type { CancelKey } from "../handshake/cancel_key.ts";
 import { UsageError } from "../errors.ts";
 import { Clock } from "./clock.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { Address, Transport } from "../transport/transport.ts";
+import { mayDial } from "./host.ts";
 import { drive } from "./drive.ts";
 import type { Circumstances, Route } from "./establish.ts";
 import { startGss } from "./start_gss.ts";
@@ -29,11 +30,7 @@ export async function cancelOver(
   const { address } = route;
   const clock = new Clock(options.signal, options.timeoutMs ?? CANCEL_TIMEOUT_MS);
   try {
-    // The session's own address: another one of the same name may be another server.
-    const same = address.kind === "tcp"
-      ? { ...address, host: options.remoteAddress ?? address.host }
-      : address;
-    await bringCancel({ ...route, address: same }, key, {
+    await bringCancel({ ...route, address: sameAddress(address, options.remoteAddress) }, key, {
       plaintextAfterRefusal: false,
       clock,
       emit: options.emit,
@@ -41,6 +38,17 @@ export async function cancelOver(
   } finally {
     clock.stop();
   }
+}
+
+/**
+ * The session's own address: another one of the same name may be another server, which ignores the key. By the name where
+ * Deno permits nothing else.
+ */
+function sameAddress(address: Address, remoteAddress: string | undefined): Address {
+  return address.kind === "tcp" && remoteAddress !== undefined &&
+      mayDial(remoteAddress, address.port)
+    ? { ...address, host: remoteAddress }
+    : address;
 }
 
 /**
@@ -95,7 +103,7 @@ export async function bringCancel(
 async function dialWithin(
   clock: Clock,
   adapter: Route["adapter"],
-  address: Route["address"],
+  address: Address,
 ): Promise<Transport> {
   try {
     return await adapter.dial(address, clock.signal);

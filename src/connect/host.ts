@@ -67,7 +67,7 @@ interface DenoRights {
   env: { get(name: string): string | undefined };
   permissions: {
     querySync(
-      what: { name: string; variable?: string; path?: string; kind?: string },
+      what: { name: string; variable?: string; path?: string; kind?: string; host?: string },
     ): { state: string };
   };
 }
@@ -207,6 +207,12 @@ function unreadable(path: string, keyword: string, cause: unknown): ConfigError 
 export function mayRead(path: string): boolean {
   return nodeProcess?.permission?.has("fs.read", path) !== false &&
     isGranted({ name: "read", path });
+}
+
+/** Whether an IP address may be dialed without asking anybody. */
+export function mayDial(address: string, port: number): boolean {
+  const host = address.includes(":") ? `[${address}]` : address;
+  return isGranted({ name: "net", host: `${host}:${port}` });
 }
 
 /** Elsewhere than on Deno everything is granted. */

@@ -45,6 +45,8 @@ export interface Circumstances {
   readonly flags: readonly string[];
   /** Added to our environment. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** What to do with the session. */
+  readonly then?: "cancel";
 }
 
 /** How a child's connection went, and every permission it made use of, or would have asked for. */
@@ -66,7 +68,7 @@ export async function withFolder(run: (folder: string) => Promise<void>): Promis
 export async function connectIn(
   folder: string,
   target: Readonly<Record<string, string | number>>,
-  { flags, environment = {} }: Circumstances,
+  { flags, environment = {}, then }: Circumstances,
 ): Promise<Ran> {
   const audit = join(folder, "audit.jsonl");
   rmSync(audit, { force: true });
@@ -78,6 +80,7 @@ export async function connectIn(
     ...flags,
     CHILD,
     JSON.stringify(target),
+    ...(then === undefined ? [] : [then]),
   ], {
     limitMs: LIMIT_MS,
     environment: {

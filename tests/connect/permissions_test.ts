@@ -29,6 +29,28 @@ for (const host of ["127.0.0.1", "localhost"]) {
   );
 }
 
+for (
+  const [what, host, flags, dialed] of [
+    ["its name alone", "localhost", ["localhost"], "localhost"],
+    ["its name and its address", "localhost", ["localhost", "127.0.0.1"], "127.0.0.1"],
+  ] as const
+) {
+  test(
+    `on Deno: a session whose host is permitted by ${what} can be cancelled`,
+    { skip: SKIP },
+    withServer(PLAIN, async (port, folder, received) => {
+      const target = { host, port, user: "app", sslmode: "disable" };
+      const allowed = `--allow-net=${flags.map((one) => `${one}:${port}`).join(",")}`;
+      const ran = await connectIn(folder, target, { flags: [allowed], then: "cancel" });
+      succeeded(ran);
+      // This server lets in whoever comes, which is no answer to a cancel; the key has come.
+      assert.match(ran.cancelled ?? "", /the server sent \d+ octets where it only closes/);
+      assert.ok(received().includes("\u0004\u00d2\u0016."), "no CancelRequest came");
+      assert.ok(ran.used.includes(`net ${dialed}:${port}`), ran.used.join());
+    }),
+  );
+}
+
 for (const sslmode of ["prefer", "require"]) {
   test(
     `on Deno: an address with sslmode=${sslmode} needs no more than its own --allow-net`,

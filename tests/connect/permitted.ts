@@ -8,6 +8,8 @@ export interface Permitted {
   /** What the session reported; undefined if there is none. */
   readonly parameters?: readonly string[];
   readonly adapter?: string | undefined;
+  /** How the cancel went that the second argument asked for. */
+  readonly cancelled?: string;
   readonly code?: string;
   readonly phase?: string;
   /** Empty if there is a session. */
@@ -28,8 +30,11 @@ async function run(): Promise<Permitted> {
         if (event.type === "attempt") adapter = event.adapter;
       },
     });
+    const cancelled = scope.Deno.args[1] === "cancel"
+      ? await session.cancel().then(() => "heard", (error) => String(error))
+      : "not asked for";
     await session.close();
-    return { parameters: [...session.parameters.keys()], adapter, message: "" };
+    return { parameters: [...session.parameters.keys()], adapter, cancelled, message: "" };
   } catch (error) {
     if (!(error instanceof PgHandshakeError || error instanceof ConnectError)) throw error;
     const { code, phase, message } = error;
