@@ -2,7 +2,7 @@
  * Several hosts, one of which takes writes: connects to whichever that is, and says what became of the others.
  *
  *   deno run -A examples/failover.ts \
- *     "postgres://app@db1.example,db2.example/app?sslmode=verify-full&target_session_attrs=read-write&connect_timeout=3"
+ *     "postgres://app@db1.example,db2.example/app?sslmode=verify-full&sslrootcert=system&target_session_attrs=read-write&connect_timeout=3"
  */
 import process from "node:process";
 // In your own program: from "pg-handshake".

@@ -6,10 +6,12 @@
  * import postgres from "postgres";
  * import { postgresSocket } from "pg-handshake/bridge/postgres";
  *
- * const sql = postgres({
+ * // The types of postgres.js 3.4 lack the option socket, hence a variable.
+ * const driver = {
  *   socket: postgresSocket("postgres://app@db.example/app?sslmode=verify-full&sslrootcert=system"),
  *   ssl: false,
- * });
+ * } as const;
+ * const sql = postgres(driver);
  * ```
  *
  * @module

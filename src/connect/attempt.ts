@@ -6,7 +6,7 @@ import { type ExpectedRequest, WrongGuess } from "../handshake/early.ts";
 import { ServerError } from "../handshake/server_error.ts";
 import type { Answer, AnswerRequest } from "../handshake/step.ts";
 import type { TokenWanted } from "../handshake/token_wanted.ts";
-import type { AttemptTarget } from "../plan/attempts.ts";
+import type { AttemptTarget } from "../plan/targets.ts";
 import type { Address, TlsRequest, Transport } from "../transport/transport.ts";
 import { socketOptionsOf } from "./adapters.ts";
 import { Answerer } from "./answers.ts";

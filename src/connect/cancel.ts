@@ -1,6 +1,6 @@
 import { ConfigError, PgHandshakeError, UsageError } from "../errors.ts";
 import { CancelKey } from "../handshake/cancel_key.ts";
-import type { AttemptTarget } from "../plan/attempts.ts";
+import type { AttemptTarget } from "../plan/targets.ts";
 import { bringCancel, CANCEL_TIMEOUT_MS } from "./cancel_over.ts";
 import { circumstancesOnce } from "./circumstances.ts";
 import type { Clock } from "./clock.ts";

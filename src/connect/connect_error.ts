@@ -8,9 +8,8 @@ import {
 import { ServerError } from "../handshake/server_error.ts";
 
 /**
- * Several addresses were tried and none would do. `errors` holds one error an attempt, `attempts` the whole story;
- * `cause` is the
- * error of the attempt that ended it, the last, and `code`, `sqlState` and `phase` are that error's.
+ * Several addresses were tried and none would do. `errors` holds one error an attempt, `attempts` the whole story; `cause`
+ * is the error of the attempt that ended it, the last, and `code`, `sqlState` and `phase` are that error's.
  */
 export class ConnectError extends AggregateError {
   /** The stable name of what ended the last attempt. */

@@ -24,7 +24,7 @@ export interface ConnectorOptions extends ConnectOptions {
 }
 
 /**
- * Makes a connector: connections to one place, of which each is cheaper than the one before.
+ * Makes a connector: connections to one place, of which later ones are spared what the first one learned.
  *
  * @param target Where to and how; without it the environment and libpq's defaults.
  * @param options What a string cannot say, for all connections.
@@ -77,7 +77,7 @@ export class Connector implements Disposable {
   /**
    * Opens a session; errors are those of the function `connect()`.
    *
-   * @param options What is different for this connection: goes before the connector's own.
+   * @param options What is different for this connection: goes before the connector's own, but for what is undefined.
    * @returns The open session; its owner closes it.
    */
   async connect(options?: ConnectOptions): Promise<Session> {

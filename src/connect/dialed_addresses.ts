@@ -1,4 +1,4 @@
-import type { AttemptTarget } from "../plan/attempts.ts";
+import type { AttemptTarget } from "../plan/targets.ts";
 import { socketPath } from "../settings/hosts.ts";
 import type { Address } from "../transport/transport.ts";
 

@@ -2,7 +2,7 @@ import type { AuthPolicy } from "../auth/gate.ts";
 import { type Encryption, PgHandshakeError } from "../errors.ts";
 import type { SessionStart } from "../handshake/client_state.ts";
 import { TokenWanted } from "../handshake/token_wanted.ts";
-import type { AttemptTarget } from "../plan/attempts.ts";
+import type { AttemptTarget } from "../plan/targets.ts";
 import type { GssMode, Outcome } from "../plan/moves.ts";
 import type { Adapter, Address, TlsRequest, Transport } from "../transport/transport.ts";
 import { Attempt } from "./attempt.ts";

@@ -1,7 +1,7 @@
 import { ConfigError, PgHandshakeError } from "../errors.ts";
 import type { GssContext, GssContextRequest, GssProvider } from "../gss/provider.ts";
 import type { Answer, AnswerRequest } from "../handshake/step.ts";
-import type { AttemptTarget } from "../plan/attempts.ts";
+import type { AttemptTarget } from "../plan/targets.ts";
 import type { HostEntry } from "../settings/hosts.ts";
 import type { Settings } from "../settings/resolve.ts";
 import type { Clock } from "./clock.ts";

@@ -1,7 +1,8 @@
 import { type AttemptReport, ConfigError, ConnectionError, PgHandshakeError } from "../errors.ts";
 import { ConnectError } from "./connect_error.ts";
 import { WrongGuess } from "../handshake/early.ts";
-import { type AttemptTarget, ConnectionPlan, type ResolveTarget } from "../plan/attempts.ts";
+import { ConnectionPlan } from "../plan/attempts.ts";
+import type { AttemptTarget, ResolveTarget } from "../plan/targets.ts";
 import type { Chance } from "../plan/shuffle.ts";
 import type { Settings } from "../settings/resolve.ts";
 import type { Address } from "../transport/transport.ts";

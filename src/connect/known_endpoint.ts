@@ -1,6 +1,6 @@
 import type { SessionStart } from "../handshake/client_state.ts";
 import type { ExpectedRequest } from "../handshake/early.ts";
-import type { AttemptTarget } from "../plan/attempts.ts";
+import type { AttemptTarget } from "../plan/targets.ts";
 import type { Settings } from "../settings/resolve.ts";
 import type { Address } from "../transport/transport.ts";
 import type { EndpointName, LearnedEndpoint } from "./endpoints.ts";

@@ -206,7 +206,8 @@ export interface ConnectOptions {
   readonly onParameter?: (name: string, value: string) => void;
   /**
    * The session ended by itself, for this reason: a server that shuts down (SQLSTATE 57P01), a connection that was lost.
-   * Called once; not for `close()` and `detach()`.
+   * Called once; not for `close()` and `detach()`. What it throws is an unhandled rejection, as there is nobody left to
+   * tell.
    */
   readonly onClose?: (reason: PgHandshakeError) => void;
   /** Every step and every message by name. Costs nothing when absent. */

@@ -1,7 +1,7 @@
 import { legacyMethods } from "../auth/legacy.ts";
 import type { ChannelFacts } from "../auth/channel.ts";
 import type { AuthPolicy } from "../auth/gate.ts";
-import type { AttemptTarget } from "../plan/attempts.ts";
+import type { AttemptTarget } from "../plan/targets.ts";
 import { ON_LINUX } from "../transport/runtime.ts";
 import type { Circumstances } from "./establish.ts";
 

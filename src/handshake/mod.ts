@@ -9,11 +9,16 @@
  * let step = machine.start();
  * for (;;) {
  *   if (step.send.length > 0) await socket.write(step.send);
- *   if (step.next.do === "finish") break; // step.next.result knows the session
- *   if (step.next.do === "fail") throw step.next.error;
- *   if (step.next.do === "start-tls") step = machine.secured(await socket.startTls());
- *   else if (step.next.do === "answer") step = machine.answer(await secretFor(step.next.request));
- *   else step = machine.receive(await socket.read());
+ *   const { next } = step;
+ *   if (next.do === "finish") break; // next.result knows the session
+ *   if (next.do === "fail") throw next.error;
+ *   if (next.do === "start-tls") step = machine.secured(await socket.startTls());
+ *   else if (next.do === "start-gss") step = machine.secured(await socket.startGss());
+ *   else if (next.do === "answer") step = machine.answer(await secretFor(next.request));
+ *   else {
+ *     const octets = await socket.read();
+ *     step = octets === undefined ? machine.receiveEnd() : machine.receive(octets);
+ *   }
  * }
  * ```
  *

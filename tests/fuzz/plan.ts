@@ -1,7 +1,8 @@
 /** Plans with any outcome at any place: they end, try nothing twice, and go nowhere the settings forbid. */
 import assert from "node:assert/strict";
 import type { Encryption, Phase } from "../../src/errors.ts";
-import { type AttemptTarget, ConnectionPlan, type PlanSettings } from "../../src/plan/attempts.ts";
+import { ConnectionPlan, type PlanSettings } from "../../src/plan/attempts.ts";
+import type { AttemptTarget } from "../../src/plan/targets.ts";
 import type { Outcome } from "../../src/plan/moves.ts";
 import type { HostEntry } from "../../src/settings/hosts.ts";
 import { Prng } from "../support/prng.ts";
