@@ -136,6 +136,7 @@ export class Answerer {
     const asking = this.#asking ??= new Set();
     asking.add(controller);
     const release = this.#clock.onExpire(() => controller.abort());
+    if (this.#clock.expired) controller.abort();
     try {
       return await asked(source, { ...this.#sources.context, method, signal: controller.signal });
     } finally {

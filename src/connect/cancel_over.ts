@@ -1,11 +1,11 @@
 import { CancelHandshake } from "../handshake/cancel.ts";
 import type { CancelKey } from "../handshake/cancel_key.ts";
 import { UsageError } from "../errors.ts";
-import { Clock } from "./clock.ts";
 import type { Address, Transport } from "../transport/transport.ts";
-import { mayDial } from "./host.ts";
+import { Clock } from "./clock.ts";
 import { drive } from "./drive.ts";
 import type { Circumstances, Route } from "./establish.ts";
+import { mayDial } from "./host.ts";
 import { startGss } from "./start_gss.ts";
 
 /** How long a cancel may take if nothing else bounds it: it must not outlive the patience of whoever cancels. */

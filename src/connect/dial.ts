@@ -44,9 +44,11 @@ export async function dial(
     const result = await race.run();
     if (!clock.expired) return result;
     result.opened?.transport.close();
+    // One that answers at that moment comes too late.
+    const late = result.opened === undefined ? race.unanswered : [result.opened.address];
     // Its caller's own signal ends everything, whatever else was being dialed; it is told once.
-    const unanswered = clock.aborted ? race.unanswered.slice(0, 1) : race.unanswered;
-    const failures = unanswered.map((address) => ({ address, error: clock.error("dial") }));
+    const told = clock.aborted ? late.slice(0, 1) : late;
+    const failures = told.map((address) => ({ address, error: clock.error("dial") }));
     return { opened: undefined, failures: [...result.failures, ...failures] };
   } finally {
     release();

@@ -291,22 +291,6 @@ export class Session implements AsyncDisposable {
     await this.#closing;
   }
 
-  async #terminate(): Promise<void> {
-    this.#state = CLOSING;
-    try {
-      // Behind a running query Terminate would not be read before the query ends, and may not even be written.
-      if (this.#pending === 0) await this.#conversation.terminate();
-    } catch (error) {
-      // A peer that is gone has nothing to be told any more; the socket is released either way.
-      if (!(error instanceof ConnectionError)) throw error;
-    } finally {
-      this.#release(this.#pending === 0 ? undefined : closedWhileRunning());
-      this.#announcements.end();
-      this.#state = CLOSED;
-      this.#onClosed?.(undefined);
-    }
-  }
-
   /** The same as `close()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
@@ -357,6 +341,22 @@ export class Session implements AsyncDisposable {
   /** How many queries run or wait. */
   get #pending(): number {
     return this.#queries?.pending ?? 0;
+  }
+
+  async #terminate(): Promise<void> {
+    this.#state = CLOSING;
+    try {
+      // Behind a running query Terminate would not be read before the query ends, and may not even be written.
+      if (this.#pending === 0) await this.#conversation.terminate();
+    } catch (error) {
+      // A peer that is gone has nothing to be told any more; the socket is released either way.
+      if (!(error instanceof ConnectionError)) throw error;
+    } finally {
+      this.#release(this.#pending === 0 ? undefined : closedWhileRunning());
+      this.#announcements.end();
+      this.#state = CLOSED;
+      this.#onClosed?.(undefined);
+    }
   }
 
   #release(error: unknown): void {

@@ -134,3 +134,25 @@ test("a signal bounds the reading of files as well", async () => {
   assert.deepEqual([error.code, error.phase], ["aborted", "settings"]);
   assert.equal(watched.listeners, 0);
 });
+
+test("a signal that fires whenever a socket opens gives a session or the signal's error", async () => {
+  for (let turns = 0; turns < 40; turns++) {
+    const watched = watchedSignal();
+    const later = async (): Promise<void> => {
+      for (let turn = 0; turn < turns; turn++) await undefined;
+      watched.abort();
+    };
+    const server = fakeServer(trust, {
+      wrap: (transport) => {
+        void later();
+        return transport;
+      },
+    });
+    const options = { adapter: server.adapter, signal: watched.signal };
+    const outcome = await connect({ ...LOCAL, sslmode: "disable" }, options).catch((error) =>
+      error
+    );
+    if (outcome instanceof ConnectionError) assert.equal(outcome.code, "aborted");
+    else await outcome.close();
+  }
+});
