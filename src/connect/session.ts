@@ -251,15 +251,16 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Cancels the running query over a connection of its own, encrypted as this session is. The query then fails with
-   * SQLSTATE 57014, unless it was faster.
+   * Cancels the running query over a connection of its own, encrypted as this session is; also after `detach()`. The query
+   * then fails with SQLSTATE 57014, unless it was faster.
    *
    * @param options A signal to give up the cancel itself.
    * @throws {UsageError} `session-closed`, or the server gave no key to cancel with.
    * @throws {ConnectionError} If the way there fails; `timeout` after `connect_timeout`, else ten seconds.
    */
   async cancel(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    this.#assertOpen("cancel");
+    // Whoever it was handed over to may want it as well.
+    if (this.#state.at !== "detached") this.#assertOpen("cancel");
     const key = this.#cancelKey;
     if (key === undefined) {
       throw new UsageError("Cannot cancel: the server sent no BackendKeyData", { phase: "cancel" });

@@ -11,7 +11,8 @@ import {
   tlsSetupFailure,
   unreadOctetsFailure,
 } from "./failures.ts";
-import { errorOf, type Failure } from "./pending.ts";
+import { Inbox } from "./inbox.ts";
+import { errorOf, type Failure, Pending } from "./pending.ts";
 import { checkTlsRequest } from "./requests.ts";
 import { SocketTransport } from "./socket_transport.ts";
 import type {
@@ -60,8 +61,12 @@ interface Handshake {
 }
 
 /** A socket of Bun, later the TLS socket over it. */
-export class BunTransport extends SocketTransport<BunSocket<BunTransport>> implements Transport {
+export class BunTransport extends SocketTransport implements Transport {
+  readonly #address: Address;
   readonly #abilities: Abilities;
+  readonly #pending: Pending;
+  readonly #inbox: Inbox;
+  #socket: BunSocket<BunTransport> | undefined;
   #layer: Layer = "plain";
   #handshake: Handshake | undefined;
   #write: Write | undefined;
@@ -72,7 +77,11 @@ export class BunTransport extends SocketTransport<BunSocket<BunTransport>> imple
    * @param abilities What this adapter can do.
    */
   constructor(address: Address, abilities: Abilities) {
-    super(address);
+    const parts = { address, pending: new Pending(), inbox: new Inbox() };
+    super(parts);
+    this.#address = address;
+    this.#pending = parts.pending;
+    this.#inbox = parts.inbox;
     this.#abilities = abilities;
   }
 
@@ -86,7 +95,7 @@ export class BunTransport extends SocketTransport<BunSocket<BunTransport>> imple
   }
 
   write(octets: Uint8Array): Promise<void> {
-    return this.pending.run((done, fail) => {
+    return this.#pending.run((done, fail) => {
       if (this.#writeClosed) return fail(new UsageError("Cannot write: this side is closed"));
       if (this.#write !== undefined) {
         return fail(new UsageError("Cannot write: another write is still pending"));
@@ -97,11 +106,11 @@ export class BunTransport extends SocketTransport<BunSocket<BunTransport>> imple
   }
 
   closeWrite(): Promise<void> {
-    return this.pending.run((done, fail) => {
+    return this.#pending.run((done, fail) => {
       if (this.#write !== undefined) {
         return fail(new UsageError("Cannot close this side: a write is still pending"));
       }
-      if (!this.#writeClosed) this.socket?.shutdown();
+      if (!this.#writeClosed) this.#socket?.shutdown();
       this.#writeClosed = true;
       done(undefined);
     });
@@ -109,23 +118,23 @@ export class BunTransport extends SocketTransport<BunSocket<BunTransport>> imple
 
   async startTls(request: TlsRequest): Promise<TlsFacts> {
     checkTlsRequest("bun", this.#abilities, request);
-    const address = this.address;
-    const socket = this.socket;
-    if (this.pending.failure !== undefined) throw this.pending.failure;
+    const address = this.#address;
+    const socket = this.#socket;
+    if (this.#pending.failure !== undefined) throw this.#pending.failure;
     if (this.#layer !== "plain" || socket === undefined) {
       throw new UsageError("Cannot start TLS: this connection has started it before");
     }
-    if (this.inbox.reading || this.#write !== undefined) {
+    if (this.#inbox.reading || this.#write !== undefined) {
       throw new UsageError("Cannot start TLS: a read or write is still pending");
     }
-    if (this.inbox.held > 0) throw this.break(unreadOctetsFailure(address, this.inbox.held));
-    if (this.inbox.over) throw this.break(earlyEndFailure(address));
-    return await this.pending.run((done) => {
+    if (this.#inbox.held > 0) throw this.break(unreadOctetsFailure(address, this.#inbox.held));
+    if (this.#inbox.over) throw this.break(earlyEndFailure(address));
+    return await this.#pending.run((done) => {
       this.#handshake = { request, done };
       this.#layer = "tls";
       try {
         const tls = bunTlsOptions(request);
-        this.take(socket.upgradeTLS({ data: this, tls, socket: SECURE })[1]);
+        this.#take(socket.upgradeTLS({ data: this, tls, socket: SECURE })[1]);
       } catch (error) {
         void setupFailure(request, error).then((failure) => this.break(failure));
       }
@@ -133,11 +142,11 @@ export class BunTransport extends SocketTransport<BunSocket<BunTransport>> imple
   }
 
   feed(sink: Sink): Feed {
-    const resume = this.inbox.pour(sink);
+    const resume = this.#inbox.pour(sink);
     return {
       resume,
       write: (octets, done) => {
-        if (this.pending.failure !== undefined) return done(this.pending.failure);
+        if (this.#pending.failure !== undefined) return done(this.#pending.failure);
         if (this.#write !== undefined) {
           return done(new UsageError("Cannot write: another write is still pending"));
         }
@@ -147,12 +156,20 @@ export class BunTransport extends SocketTransport<BunSocket<BunTransport>> imple
     };
   }
 
+  unref(): void {
+    this.#socket?.unref();
+  }
+
+  ref(): void {
+    this.#socket?.ref();
+  }
+
   onOpen(layer: Layer, socket: BunSocket<BunTransport>): void {
-    if (layer === this.#layer) this.take(socket);
+    if (layer === this.#layer) this.#take(socket);
   }
 
   onData(layer: Layer, octets: Uint8Array): void {
-    if (layer === this.#layer) this.inbox.push(octets);
+    if (layer === this.#layer) this.#inbox.push(octets);
   }
 
   onDrain(layer: Layer): void {
@@ -161,28 +178,28 @@ export class BunTransport extends SocketTransport<BunSocket<BunTransport>> imple
 
   onEnd(layer: Layer): void {
     if (layer !== this.#layer) return;
-    if (this.#handshake !== undefined) this.break(earlyEndFailure(this.address));
-    else this.inbox.end();
+    if (this.#handshake !== undefined) this.break(earlyEndFailure(this.#address));
+    else this.#inbox.end();
   }
 
   onClose(layer: Layer, error: Error | undefined): void {
-    if (layer !== this.#layer || this.pending.ended) return;
+    if (layer !== this.#layer || this.#pending.ended) return;
     if (this.#handshake !== undefined) {
       this.break(
-        error === undefined ? earlyEndFailure(this.address) : tlsFailure(this.address, error),
+        error === undefined ? earlyEndFailure(this.#address) : tlsFailure(this.#address, error),
       );
       return;
     }
-    if (error === undefined) this.inbox.end();
-    this.break(lostFailure(this.address, error ?? { code: "EPIPE" }));
+    if (error === undefined) this.#inbox.end();
+    this.break(lostFailure(this.#address, error ?? { code: "EPIPE" }));
   }
 
   onHandshake(socket: BunSocket<BunTransport>, verdict: Error | null): void {
     const handshake = this.#handshake;
-    if (handshake === undefined || this.pending.ended) return;
-    const failure = judge(this.address, handshake.request, verdict);
+    if (handshake === undefined || this.#pending.ended) return;
+    const failure = judge(this.#address, handshake.request, verdict);
     if (failure !== undefined) {
-      this.take(socket);
+      this.#take(socket);
       this.break(failure);
       return;
     }
@@ -191,14 +208,14 @@ export class BunTransport extends SocketTransport<BunSocket<BunTransport>> imple
   }
 
   #open(bun: BunNet, options: SocketOptions | undefined): Promise<void> {
-    const address = this.address;
+    const address = this.#address;
     const where = address.kind === "tcp"
       ? { hostname: address.host, port: address.port }
       : { unix: kernelPath(address.path) };
-    return this.pending.run((done, fail) => {
+    return this.#pending.run((done, fail) => {
       bun.connect({ ...where, allowHalfOpen: true, data: this, socket: PLAIN }).then((socket) => {
         // Aborted in the meantime: nobody will take this connection.
-        if (this.pending.ended) return socket.close();
+        if (this.#pending.ended) return socket.close();
         if (address.kind === "tcp") {
           socket.setNoDelay(true);
           const { keepAlive } = options ?? {};
@@ -210,29 +227,34 @@ export class BunTransport extends SocketTransport<BunSocket<BunTransport>> imple
     });
   }
 
+  #take(socket: BunSocket<BunTransport>): void {
+    this.#socket = socket;
+    this.#inbox.source = socket;
+  }
+
   protected override end(failure: Failure): void {
     const write = this.#write;
     this.#handshake = undefined;
     this.#write = undefined;
-    this.pending.end(failure);
+    this.#pending.end(failure);
     // One of a feed is not among the pending.
     write?.fail(errorOf(failure));
-    this.inbox.end(failure);
+    this.#inbox.end(failure);
     // A write that stands in the way of Bun's own close would keep a TLS socket open.
-    if (write === undefined) this.socket?.close();
-    else this.socket?.terminate();
+    if (write === undefined) this.#socket?.close();
+    else this.#socket?.terminate();
   }
 
   #flush(): void {
     const write = this.#write;
-    if (write === undefined || this.socket === undefined) return;
-    const sent = this.socket.write(write.octets);
+    if (write === undefined || this.#socket === undefined) return;
+    const sent = this.#socket.write(write.octets);
     if (sent === write.octets.length) {
       this.#write = undefined;
       write.done(undefined);
     } else if (sent < 0) {
       this.#write = undefined;
-      write.fail(lostFailure(this.address, { code: "EPIPE" }));
+      write.fail(lostFailure(this.#address, { code: "EPIPE" }));
     } else {
       write.octets = write.octets.subarray(sent);
     }

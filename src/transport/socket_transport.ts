@@ -1,92 +1,72 @@
 import { endpointOf } from "./endpoint.ts";
 import { abortedFailure } from "./failures.ts";
-import { type Flow, Inbox } from "./inbox.ts";
+import type { Inbox } from "./inbox.ts";
 import type { Lender } from "./lender.ts";
-import { type Failure, madeOnce, Pending } from "./pending.ts";
+import { type Failure, madeOnce, type Pending } from "./pending.ts";
 import type { Address, Endpoint, Sink } from "./transport.ts";
 
-/** What is used of the socket here; those of Node and Bun have it. */
-export interface PushingSocket extends Flow {
-  unref(): unknown;
-  ref(): unknown;
+/** What a transport and its base share. */
+export interface SocketParts {
+  readonly address: Address;
+  readonly pending: Pending;
+  readonly inbox: Inbox;
 }
 
 /**
  * What transports over sockets that push their octets have in common, those of Node and Bun: reading, a dial that a
- * signal cuts short, and the error that ends everything.
+ * signal cuts short, and the error that ends everything. What it shares with them is given, as nothing of it may be seen
+ * in a print.
  */
-export abstract class SocketTransport<Socket extends PushingSocket> implements Lender {
-  protected readonly address: Address;
-  protected readonly pending: Pending = new Pending();
-  protected readonly inbox: Inbox = new Inbox();
+export abstract class SocketTransport implements Lender {
+  readonly #parts: SocketParts;
   #endpoint: Endpoint | undefined;
-  #socket: Socket | undefined;
 
-  /** @param address Where to dial. */
-  constructor(address: Address) {
-    this.address = address;
+  /** @param parts The same as those of the class below. */
+  constructor(parts: SocketParts) {
+    this.#parts = parts;
   }
 
   get endpoint(): Endpoint {
-    return this.#endpoint ??= endpointOf(this.address, undefined);
+    return this.#endpoint ??= endpointOf(this.#parts.address, undefined);
   }
 
   read(): Promise<Uint8Array | undefined> {
-    return this.inbox.read();
+    return this.#parts.inbox.read();
   }
 
   close(): void {
-    const aborted = madeOnce(() => abortedFailure(this.address, "transport"));
+    const aborted = madeOnce(() => abortedFailure(this.#parts.address, "transport"));
     // First, so that a sink hears nothing of it.
-    this.inbox.abort(aborted);
+    this.#parts.inbox.abort(aborted);
     this.end(aborted);
   }
 
   lend(sink: Sink): void {
-    this.inbox.lend(sink);
+    this.#parts.inbox.lend(sink);
   }
 
   resumeLent(): void {
-    this.inbox.resume();
+    this.#parts.inbox.resume();
   }
 
   takeBack(): void {
-    this.inbox.takeBack();
-  }
-
-  unref(): void {
-    this.#socket?.unref();
-  }
-
-  ref(): void {
-    this.#socket?.ref();
-  }
-
-  /** The socket, or the TLS socket over it. */
-  protected get socket(): Socket | undefined {
-    return this.#socket;
-  }
-
-  /** Reads from this one from now on, or from what stands for it. */
-  protected take(socket: Socket, source: Flow = socket): void {
-    this.#socket = socket;
-    this.inbox.source = source;
+    this.#parts.inbox.takeBack();
   }
 
   /** The socket is open. */
   protected reached(remoteAddress: string | undefined): void {
-    this.#endpoint = endpointOf(this.address, remoteAddress);
+    this.#endpoint = endpointOf(this.#parts.address, remoteAddress);
   }
 
   /** Runs a dial, and breaks it off when the signal fires. */
   protected within(signal: AbortSignal | undefined, open: () => Promise<void>): Promise<void> {
     if (signal === undefined) return open();
     const onAbort = (): void => {
-      this.break(abortedFailure(this.address, "dial", signal.reason));
+      this.break(abortedFailure(this.#parts.address, "dial", signal.reason));
     };
     if (signal.aborted) {
       onAbort();
-      return Promise.reject(this.pending.failure);
+      return Promise.reject(this.#parts.pending.failure);
     }
     signal.addEventListener("abort", onAbort, { once: true });
     return open().finally(() => signal.removeEventListener("abort", onAbort));

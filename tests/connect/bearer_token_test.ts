@@ -90,6 +90,7 @@ test("a callback that has a token is asked once, before anything is known", asyn
     database: "shop",
     issuer: ISSUER,
     discoveryUrl: undefined,
+    requestedScope: undefined,
     scope: undefined,
     clientId: "app",
     discovered: false,
