@@ -1,9 +1,13 @@
 import "../support/guard.ts";
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { readJunit, type TestResult } from "./junit.ts";
 import type { RuntimeName, RuntimeReport } from "./runtimes.ts";
 import { summarize, type Totals } from "./summary.ts";
+import { loadTogether } from "./together.ts";
 
 /** The three dialects, as Deno 2.9, Bun 1.4 and Node 26 wrote them. */
 const DENO = `<?xml version="1.0" encoding="UTF-8"?>
@@ -146,4 +150,23 @@ test("summarize() counts trouble outside of the tests, and a build with complain
   assert.deepEqual(totals, { passed: 1, failed: 2, skipped: 0 });
   assert.match(text, /no test of b_test\.ts was reported/);
   assert.match(text, /TS1005/);
+});
+
+test("loadTogether() leaves out no file, and loads none twice", () => {
+  const folder = mkdtempSync(join(tmpdir(), "pg-handshake-together-"));
+  try {
+    const files = ["tests/auth/a_test.ts", "tests/auth/b_test.ts", "tests/live/c_test.ts"];
+    const [module = "", ...others] = loadTogether(
+      "/repository",
+      [...files, "tests/d_test.ts"],
+      folder,
+    );
+    assert.deepEqual(others, ["./tests/live/c_test.ts", "./tests/d_test.ts"]);
+    assert.deepEqual(
+      readFileSync(module, "utf8").split("\n").map((line) => /tests\/auth\/\w+/.exec(line)?.[0]),
+      ["tests/auth/a_test", "tests/auth/b_test", undefined],
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -1,5 +1,5 @@
 /** The runtimes the test files run on, and how each runs them. */
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import process from "node:process";
@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import { execute } from "./execute.ts";
 import { readJunit, type TestResult } from "./junit.ts";
 import { denoExecutable, machine } from "./machines.ts";
+import { loadTogether } from "./together.ts";
 
 /** The name of a runtime. */
 export type RuntimeName = "deno" | "bun" | "node-20" | "node-26";
@@ -70,12 +71,17 @@ export async function runTests(
   files: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Promise<RuntimeReport> {
-  const report = join(tmpdir(), `pg-handshake-${process.pid}-${runtime.name}.xml`);
+  const folder = mkdtempSync(join(tmpdir(), `pg-handshake-${runtime.name}-`));
+  const report = join(folder, "report.xml");
+  // Bun runs all of them in one process by itself.
+  const paths = runtime.name === "bun"
+    ? files.map((file) => `./${file}`)
+    : loadTogether(root, files, folder);
   const started = performance.now();
   try {
     const { code, output } = await execute(
       runtime.executable,
-      argumentsOf(runtime, files, report),
+      argumentsOf(runtime, paths, report),
       {
         cwd: root,
         limitMs: LIMIT_MS,
@@ -93,12 +99,11 @@ export async function runTests(
       : "";
     return { runtime, results, troubles, output: withoutPasses(output) + more, seconds };
   } finally {
-    rmSync(report, { force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function argumentsOf(runtime: Runtime, files: readonly string[], report: string): string[] {
-  const paths = files.map((file) => `./${file}`);
+function argumentsOf(runtime: Runtime, paths: readonly string[], report: string): string[] {
   switch (runtime.name) {
     case "deno":
       return [...DENO_FLAGS, `--junit-path=${report}`, ...paths];
