@@ -42,15 +42,13 @@ export class Incoming {
     const type = this.#deframer.peek();
     if (type === undefined) return undefined;
     if (isFirst && !isBackendType(type)) throw notPostgresql();
-    let taken = false;
+    let frame: Frame | undefined;
     try {
-      const frame = this.#deframer.message(PHASES[state.at].limits);
-      if (frame === undefined) return undefined;
-      taken = true;
-      return this.#accept(frame, state);
+      frame = this.#deframer.message(PHASES[state.at].limits);
+      return frame && this.#accept(frame, state);
     } catch (error) {
       const isForeign = isFirst && error instanceof MessageFormatError &&
-        (!taken || !FIRST_TYPES.includes(type));
+        (frame === undefined || !FIRST_TYPES.includes(type));
       throw isForeign ? notPostgresql(error) : error;
     }
   }

@@ -136,7 +136,10 @@ export class BunTransport extends SocketTransport implements Transport {
         const tls = bunTlsOptions(request);
         this.#take(socket.upgradeTLS({ data: this, tls, socket: SECURE })[1]);
       } catch (error) {
-        void setupFailure(request, error).then((failure) => this.break(failure));
+        void setupFailure(request, error).then((failure) => {
+          // Closed in the meantime: that is why, from then on.
+          if (!this.#pending.ended) this.break(failure);
+        });
       }
     });
   }

@@ -64,6 +64,9 @@ interface FullKeepAlive {
   setKeepAlive(enable: boolean, delayMs?: number, intervalMs?: number, count?: number): unknown;
 }
 
+/** What Linux takes unless it is told otherwise (tcp(7)). */
+const SYSTEM = { idleS: 7_200, intervalS: 75, count: 9 } as const;
+
 /** Tells a TCP socket what there is to tell. */
 export function tune(socket: Socket & FullKeepAlive, options: SocketOptions | undefined): void {
   // Without it a message written in two parts waits 40 ms for a delayed acknowledgement.
@@ -78,9 +81,6 @@ export function tune(socket: Socket & FullKeepAlive, options: SocketOptions | un
   const { idleS = SYSTEM.idleS, intervalS = SYSTEM.intervalS, count = SYSTEM.count } = keepAlive;
   socket.setKeepAlive(true, idleS * 1000, intervalS * 1000, count);
 }
-
-/** The defaults of Linux, macOS and Windows, but for macOS's count of 8. */
-const SYSTEM = { idleS: 7_200, intervalS: 75, count: 9 } as const;
 
 /** Two turns: the check phase of this one comes before the next poll. */
 export async function polled(): Promise<void> {
